@@ -1,0 +1,68 @@
+"""Every error that a caller of Secondpost can meet. Each message says what happened, what it means for the mail, and what to do.
+
+SecondpostError
+├── ConfigError            a setting is unknown, missing or wrong
+├── Refusal                a submission was refused; nothing was stored (carries the SMTP codes)
+│   └── IdempotencyConflict    the key was used with other content
+└── StoreError
+    ├── StoreUnavailable   busy, full or failing: nothing was written, try again
+    ├── StoreInUse         another daemon owns the store
+    ├── StoreNewer         the database was written by a newer version
+    ├── StoreCorrupt       the database failed its check
+    └── KeyProblem         the key file is missing, wrong or readable by others
+"""
+
+
+class SecondpostError(Exception):
+    """The root of all errors that Secondpost raises on purpose."""
+
+
+class ConfigError(SecondpostError):
+    """A setting is unknown, missing or wrong."""
+
+
+class Refusal(SecondpostError):
+    """A submission was refused and nothing was stored. `code` and `status` are the SMTP reply and RFC 3463 code."""
+
+    def __init__(self, code: int, status: str, text: str, field: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+        self.status = status
+        self.text = text
+        self.field = field
+
+
+class IdempotencyConflict(Refusal):
+    """The idempotency key was used before with other content."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            550,
+            "5.7.1",
+            f"The idempotency key {key!r} was used before with other content. Nothing was stored; use a new key for a new message.",
+            "idempotency_key",
+        )
+
+
+class StoreError(SecondpostError):
+    """The store cannot do what it was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is busy, full or failing. Nothing was written by this call."""
+
+
+class StoreInUse(StoreError):
+    """Another process works this database."""
+
+
+class StoreNewer(StoreError):
+    """The database was written by a newer version of Secondpost."""
+
+
+class StoreCorrupt(StoreError):
+    """The database failed its integrity check."""
+
+
+class KeyProblem(StoreError):
+    """The key file is missing, wrong, or readable by others."""

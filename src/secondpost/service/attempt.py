@@ -1,0 +1,163 @@
+"""One attempt: what is carried, the right to pass the point of no return, and what the outcome means for each delivery.
+
+Rule: nothing here waits or retries; it turns a lease and a connection into a parcel, and a report into a record.
+"""
+
+from asyncio import Future
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from secondpost import __version__
+from secondpost.core import fallback
+from secondpost.core import message as rfc5322
+from secondpost.core.delivery import Move
+from secondpost.core.fallback import Decision
+from secondpost.core.message import Message
+from secondpost.core.outcome import Accepted, Deferred, Outcome
+from secondpost.core.priority import Policy
+from secondpost.mailers.base import Parcel, Report
+from secondpost.service.line import Errand, Line
+from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
+
+ACCEPT = (Move.ACCEPT,)
+
+
+@dataclass(slots=True)
+class Passage:
+    """The right to pass the point of no return (a `Crossing`), kept by the store and, in a race, given once."""
+
+    store: Store
+    errand: Errand
+    start: Start
+    committed: "Future[bool] | None" = None
+
+    def prepare(self) -> None:
+        # In a race the right must be won first: two marks for one crossing would be two doubts after a crash.
+        if self.errand.race is None and self.committed is None:
+            self.committed = self.store.start(self.start)
+
+    async def take(self) -> bool:
+        if self.errand.race is not None and not self.errand.race.take(self.errand):
+            return False
+        if self.committed is None:
+            self.committed = self.store.start(self.start)
+        return await self.committed
+
+    @property
+    def started(self) -> bool:
+        """Whether the store was asked to write the point down, and did not fail."""
+        return self.committed is not None and not (
+            self.committed.done() and (self.committed.cancelled() or self.committed.exception() is not None)
+        )
+
+
+def parcel(errand: Errand, line: Line, message: Message) -> Parcel:
+    """The copy of the message for this connection, with its From rules applied; the stored message never changes."""
+    lease = errand.lease
+    stamp = b"X-Mailer: Secondpost/%s %s\r\n" % (__version__.encode(), line.connection.mailer.encode())
+    copy, sender, _ = rfc5322.rewrite(message, lease.sender, line.connection.sender, extra=stamp)
+    return Parcel(
+        id=lease.id,
+        message=copy,
+        sender=sender,
+        recipients=tuple([delivery.recipient for delivery in lease.deliveries]),
+        key=f"{rfc5322.id_text(lease.id)}-{line.name}-{lease.deliveries[0].number}",
+        trace=errand.note == "test",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What an attempt leads to: the changes to write down, and the deliveries that go on to the next connection."""
+
+    changes: tuple[Change, ...]
+    onward: list[Delivery] = field(default_factory=list)
+    failed: list[tuple[Delivery, Outcome]] = field(default_factory=list)  # ended here with nobody having taken them
+
+
+def all_accepted(report: Report) -> bool:
+    return all(type(outcome) is Accepted for outcome in report.outcomes)
+
+
+def judge(
+    lease: Lease, report: Report, *, started: bool, decide: Callable[[Delivery, Outcome], Decision], onward: str
+) -> Result:
+    """Decide for each delivery by its own outcome. `onward` is the name of the connection that was tried."""
+    before: tuple[Move, ...] = () if started else (Move.START,)
+    changes: list[Change] = []
+    result = Result(changes=())
+    for delivery, outcome in zip(lease.deliveries, report.outcomes, strict=True):
+        decision = decide(delivery, outcome)
+        spent = (*delivery.spent, onward) if decision.spend else delivery.spent
+        tries = delivery.tries + decision.costs_try
+        moves = before + decision.moves
+        if isinstance(decision, fallback.NextConnection):
+            moves += (Move.LEASE,)
+            result.onward.append(replace(delivery, spent=spent, tries=tries))
+        elif decision.failed:
+            result.failed.append((delivery, outcome))
+        changes.append(
+            Change(
+                number=delivery.number,
+                moves=moves,
+                outcome=outcome,
+                due=decision.due,
+                tries=tries,
+                spent=spent,
+                possible_duplicate=delivery.possible_duplicate,
+            )
+        )
+    return replace(result, changes=tuple(changes))
+
+
+def accepted(lease: Lease, report: Report, *, started: bool) -> Result:
+    """The common case, kept short: every recipient was taken."""
+    moves = ACCEPT if started else (Move.START, Move.ACCEPT)
+    return Result(
+        changes=tuple(
+            [
+                Change(
+                    number=delivery.number,
+                    moves=moves,
+                    outcome=outcome,
+                    tries=delivery.tries,
+                    possible_duplicate=delivery.possible_duplicate,
+                )
+                for delivery, outcome in zip(lease.deliveries, report.outcomes, strict=True)
+            ]
+        )
+    )
+
+
+def record(errand: Errand, line: Line, start: Start, report: Report, changes: tuple[Change, ...], *, ended: datetime) -> Record:
+    """What is written down of the attempt."""
+    lease = errand.lease
+    return Record(
+        attempt=start.attempt,
+        message=lease.id,
+        worker=start.worker,
+        fence=lease.fence,
+        connection=line.name,
+        started=start.now,
+        ended=ended,
+        phase=report.phase,
+        changes=changes,
+        transcript=report.transcript,
+        note=errand.note,
+    )
+
+
+def news(report: Report) -> Outcome | None:
+    """The outcome that tells most about the connection: a success, else a fault that is not the recipient's."""
+    best: Outcome | None = None
+    for outcome in report.outcomes:
+        if type(outcome) is Accepted:
+            return outcome
+        if best is None or (isinstance(best, Deferred) and best.fault == "recipient"):
+            best = outcome
+    return best
+
+
+def policy_terms(policy: Policy) -> dict[str, object]:
+    return {"patience": policy.patience, "unclear_after": policy.unclear_after, "when_unclear": policy.when_unclear}

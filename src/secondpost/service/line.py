@@ -1,0 +1,138 @@
+"""A line: one connection at work. Its mailer, its breaker and limits, the errands that wait for it, and the carriers that take them.
+
+Rule: a line knows nothing of other lines; when it cannot carry, it says so and the worker looks for another way.
+"""
+
+import asyncio
+from asyncio import Future
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from secondpost.core import breaker, limits
+from secondpost.core.connection import Connection
+from secondpost.core.outcome import Outcome
+from secondpost.core.priority import Priority
+from secondpost.mailers.base import Mailer
+from secondpost.store.base import Lease
+
+
+@dataclass(slots=True, eq=False)
+class Race:
+    """What two errands share that carry the same deliveries by two lines: only one may pass the point of no return."""
+
+    running: int = 1
+    winner: "Errand | None" = None
+    timer: asyncio.TimerHandle | None = None
+
+    def take(self, errand: "Errand") -> bool:
+        """The one right to cross: the first to ask has it."""
+        if self.winner is None:
+            self.winner = errand
+        return self.winner is errand
+
+
+@dataclass(slots=True, eq=False)
+class Errand:
+    """A lease on its way: the deliveries still to be carried, and the lines that this round has tried."""
+
+    lease: Lease
+    line: str = ""
+    tried: frozenset[str] = frozenset()
+    race: Race | None = None
+    note: str = ""  # why this line: for the timeline
+    probe: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Another errand of the race has passed the point: this one has nothing left to do."""
+        return self.race is not None and self.race.winner not in (None, self)
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One connection at work. `carriers` are tasks that each carry one errand at a time."""
+
+    connection: Connection
+    mailer: Mailer
+    breaker: breaker.Breaker = field(default_factory=breaker.Breaker)
+    domains: dict[str, breaker.Breaker] = field(default_factory=dict)  # identity refusals, by sender domain
+    limiter: limits.Limiter = field(default_factory=limits.Limiter)
+    retired: bool = False
+    carriers: int = 0
+    _queues: tuple[deque[Errand], ...] = field(default_factory=lambda: tuple(deque() for _ in Priority))
+    _idle: list["Future[Errand | None]"] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.connection.name
+
+    def usable(self, now: datetime, domain: str = "") -> bool:
+        """Whether new mail may go this way now."""
+        if self.retired or not self.connection.enabled:
+            return False
+        if not breaker.admits(self.breaker, now):
+            return False
+        return not self.domains or domain not in self.domains or breaker.admits(self.domains[domain], now)
+
+    def wait(self, now: datetime) -> timedelta:
+        """How long the limits want the next message to wait."""
+        return limits.wait(self.limiter, now)
+
+    def put(self, errand: Errand) -> bool:
+        """Give an errand to this line. True: a new carrier is needed to take it."""
+        errand.line = self.name
+        if self._idle:
+            self._idle.pop().set_result(errand)
+            return False
+        self._queues[errand.lease.priority].append(errand)
+        return self.carriers < self.mailer.capacity
+
+    def next(self) -> Errand | None:
+        """The errand whose turn it is: urgent first, then in order of arrival."""
+        for queue in self._queues:
+            while queue:
+                errand = queue.popleft()
+                if not errand.over:
+                    return errand
+        return None
+
+    async def take(self, patience: float) -> Errand | None:
+        """The next errand; None when none came within `patience` seconds or the line is being emptied."""
+        if (errand := self.next()) is not None:
+            return errand
+        waiter: Future[Errand | None] = asyncio.get_running_loop().create_future()
+        self._idle.append(waiter)
+        timer = asyncio.get_running_loop().call_later(patience, self._give_up, waiter)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+
+    def _give_up(self, waiter: "Future[Errand | None]") -> None:
+        if not waiter.done():
+            self._idle.remove(waiter)
+            waiter.set_result(None)
+
+    def drain(self) -> list[Errand]:
+        """Everything that waits here, to be sent another way."""
+        errands = [errand for queue in self._queues for errand in queue if not errand.over]
+        for queue in self._queues:
+            queue.clear()
+        return errands
+
+    def dismiss(self) -> None:
+        """Let the idle carriers go."""
+        while self._idle:
+            self._idle.pop().set_result(None)
+
+    def learn(self, outcome: Outcome, *, started: datetime, now: datetime, domain: str) -> bool:
+        """Take an outcome into account. True: whether mail may go this way has changed."""
+        before = self.breaker.state
+        if getattr(outcome, "about_sender", False):
+            known = self.domains.get(domain, breaker.Breaker())
+            self.domains[domain] = breaker.record(known, outcome, started=started, now=now)
+            return True
+        self.breaker = breaker.record(self.breaker, outcome, started=started, now=now)
+        self.limiter = limits.gate(self.limiter, outcome, now)
+        return self.breaker.state != before

@@ -1,0 +1,171 @@
+"""Taking a message in: check it, choose its route, and put it on disk with its deliveries.
+
+Rule: the future of a submission resolves only after the commit that carries the message is on disk (RFC 5321 section 6.1).
+"""
+
+import json
+from asyncio import Future
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+from secondpost.core import address, routing
+from secondpost.core import message as rfc5322
+from secondpost.core.message import Message, Summary, Tail
+from secondpost.core.priority import Priority
+from secondpost.errors import Refusal
+from secondpost.service.desk import Desk
+from secondpost.service.worker import Worker
+from secondpost.store.base import Delivery, Lease, Receipt, Store, Submission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What an entrypoint hands in. `content` is the message up to 64 KiB, `tail` the rest of a larger one."""
+
+    id: int
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    tail: Tail | None = None
+    client: str = ""
+    entrypoint: str = ""
+    peer: str = ""
+    helo: str = ""
+    tls: bool = False
+    eight_bit: bool = False
+    smtputf8: bool = False
+    dsn: Mapping[str, str] | None = None
+    trusted: bool = False  # may name a connection and use any sender
+    senders: tuple[str, ...] = ()  # patterns that the credential may send as; () means any
+    priority: Priority | None = None
+    key: str = ""
+    tag: str = ""
+    connection: str = ""  # only this one: a test message
+    parent: int | None = None
+
+
+@dataclass(slots=True)
+class Submit:
+    """Call it with a `Draft`. Raises `Refusal` at once, or returns the future of a `Receipt`."""
+
+    store: Store
+    worker: Worker
+    desk: Desk
+    hostname: str
+    now: Callable[[], datetime]
+    _dates: dict[int, str] = field(default_factory=dict)
+
+    def __call__(self, draft: Draft) -> "Future[Receipt]":
+        now = self.now()
+        message, summary = self._prepare(draft, now)
+        submission = self._submission(draft, message, summary, now)
+        accepted = self.store.accept(submission)
+        if submission.worker:
+            accepted.add_done_callback(lambda done: self._hand_over(submission, done))
+        return accepted
+
+    def _prepare(self, draft: Draft, now: datetime) -> tuple[Message, Summary]:
+        head, body = rfc5322.split(draft.content)
+        rfc5322.check_head(head)
+        summary = rfc5322.summarize(head)
+        self._check_sender(draft, summary)
+        name = rfc5322.id_text(draft.id)
+        date = self._date(now)
+        head = rfc5322.complete(head, message_id=f"<{name}@{self.hostname}>", date=date)
+        if draft.entrypoint == "smtp":
+            head = self._received(draft, name, date) + head
+        return Message(head, body, draft.tail), summary
+
+    def _date(self, now: datetime) -> str:
+        """The Date of this second: formatted once, since many messages share it."""
+        second = int(now.timestamp())
+        if second not in self._dates:
+            self._dates = {second: format_datetime(now.replace(microsecond=0).astimezone())}
+        return self._dates[second]
+
+    def _received(self, draft: Draft, name: str, date: str) -> bytes:
+        protocol = ("UTF8" if draft.smtputf8 else "E") + "SMTP" + ("S" if draft.tls else "") + ("A" if draft.client else "")
+        return rfc5322.received(
+            helo=draft.helo,
+            peer=draft.peer,
+            by=self.hostname,
+            protocol=protocol,
+            id=name,
+            when=date,
+            recipient=draft.recipients[0] if len(draft.recipients) == 1 else "",
+        )
+
+    def _check_sender(self, draft: Draft, summary: Summary) -> None:
+        if not draft.senders:
+            return
+        for sender in {draft.sender, summary.from_email} - {""}:
+            if not address.allowed(sender, draft.senders):
+                raise Refusal(
+                    553,
+                    "5.7.1",
+                    f"This log-in may not send as {sender}. Nothing was stored; "
+                    "use one of its own senders, or add this one to the credential.",
+                )
+
+    def _submission(self, draft: Draft, message: Message, summary: Summary, now: datetime) -> Submission:
+        private = summary.private
+        verdict = self.desk.choose(draft, summary, message)
+        try:
+            wanted = private.get("secondpost-priority")
+            priority = draft.priority or verdict.priority or (Priority.parse(wanted) if wanted else Priority.NORMAL)
+        except ValueError as error:
+            raise Refusal(550, "5.6.0", f"Secondpost-Priority: {error}. Nothing was stored.", "priority") from None
+        withheld = self.desk.withheld(draft.recipients, verdict)
+        keep = len(withheld) < len(draft.recipients) and self.worker.has_room(message.size, priority, verdict.connections)
+        return Submission(
+            id=draft.id,
+            accepted=now,
+            message=message,
+            summary=summary,
+            sender=draft.sender,
+            recipients=draft.recipients,
+            priority=priority,
+            expires=now + self.desk.policies[priority].expires,
+            route=verdict.connections,
+            client=draft.client,
+            entrypoint=draft.entrypoint,
+            notes=json.dumps(verdict.notes) if verdict.notes else "",
+            tag=draft.tag or private.get("secondpost-tag", "")[:200],
+            key=draft.key or private.get("secondpost-idempotency-key", "")[:200],
+            worker=self.worker.name if keep else "",
+            withheld=withheld,
+            parent=draft.parent,
+        )
+
+    def _hand_over(self, submission: Submission, accepted: "Future[Receipt]") -> None:
+        """A message just accepted is delivered from memory, without reading it back."""
+        if accepted.cancelled() or accepted.exception() is not None or accepted.result().duplicate:
+            self.worker.give_room(submission.message.size)
+            return
+        self.worker.take(lease_of(submission))
+
+
+def lease_of(submission: Submission) -> Lease:
+    """The lease under which an accepted submission was stored (its first fence is 1)."""
+    return Lease(
+        id=submission.id,
+        sender=submission.sender,
+        priority=submission.priority,
+        expires=submission.expires,
+        accepted=submission.accepted,
+        route=submission.route,
+        fence=1,
+        deliveries=[
+            Delivery(number=number, recipient=recipient)
+            for number, recipient in enumerate(submission.recipients)
+            if recipient not in submission.withheld
+        ],
+        message=submission.message,
+        size=submission.message.size,
+    )
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

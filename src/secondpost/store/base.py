@@ -1,0 +1,307 @@
+"""What every store promises: the queue, the log, the settings. Values in, values out; SQL stays inside.
+
+Rule: whatever a method's future reports as done is committed and flushed to disk (fsync), and each write is atomic.
+"""
+
+from asyncio import Future
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from secondpost.core.delivery import Move, State
+from secondpost.core.message import Message, Summary, Tail
+from secondpost.core.outcome import Outcome, Phase
+from secondpost.core.priority import Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One message to be accepted: stored whole with its deliveries, or not at all."""
+
+    id: int
+    accepted: datetime
+    message: Message
+    summary: Summary
+    sender: str
+    recipients: tuple[str, ...]
+    priority: Priority
+    expires: datetime
+    route: tuple[str, ...]  # names of connections, in order; () when blocked
+    client: str = ""  # who submitted: credential name, uid, library call site
+    entrypoint: str = ""  # smtp, http, sendmail, library, cli
+    notes: str = ""  # why this route, as JSON for the timeline
+    tag: str = ""
+    key: str = ""  # idempotency key, unique per client for 24 hours
+    worker: str = ""  # given: the deliveries start as leased by this worker
+    withheld: Mapping[str, str] = field(default_factory=dict)  # recipient -> why it is cancelled at once
+    parent: int | None = None  # the message that this one resends
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a submission. `duplicate`: the key was used before with the same content; `id` is the first one's."""
+
+    id: int
+    duplicate: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """One recipient of a leased message, as the worker needs it."""
+
+    number: int
+    recipient: str
+    tries: int = 0
+    spent: tuple[str, ...] = ()  # connections that will never take it
+    possible_duplicate: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Lease:
+    """A worker's claim on some deliveries of one message. `message` is None when it must be read with `content`."""
+
+    id: int
+    sender: str
+    priority: Priority
+    expires: datetime
+    accepted: datetime
+    route: tuple[str, ...]
+    fence: int
+    deliveries: list[Delivery]
+    message: Message | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """The attempt is about to pass the point of no return with these deliveries."""
+
+    attempt: int
+    message: int
+    worker: str
+    fence: int
+    numbers: tuple[int, ...]
+    connection: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What becomes of one delivery: the moves it takes, in order, and what is written beside its new state."""
+
+    number: int
+    moves: tuple[Move, ...]
+    outcome: Outcome | None = None
+    due: datetime | None = None  # waiting: when to try again; unclear: when the policy acts
+    tries: int = 0
+    spent: tuple[str, ...] = ()
+    reason: str = ""
+    possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How an attempt ended, with its changes to deliveries; one transaction.
+
+    A delivery that ends as leased again (PUT_OFF or DEFER, then LEASE) stays with the same worker and fence.
+    """
+
+    attempt: int
+    message: int
+    worker: str
+    fence: int
+    connection: str
+    started: datetime
+    ended: datetime
+    phase: Phase
+    changes: tuple[Change, ...]
+    transcript: str = ""
+    note: str = ""  # why this connection: "primary", "fallback: …", "hedge", "probe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A filter of the log. Every field narrows; `before` is the id of the last row of the page before (keyset)."""
+
+    address: str = ""
+    subject: str = ""
+    states: tuple[State, ...] = ()
+    connection: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """One message in a list of the log."""
+
+    id: int
+    accepted: datetime
+    subject: str
+    sender: str
+    from_email: str
+    recipients: tuple[str, ...]
+    states: tuple[State, ...]
+    connection: str
+    client: str
+    size: int
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One message with everything known of it. `deliveries`, `attempts` and `events` are plain dicts, oldest first."""
+
+    row: LogRow
+    entrypoint: str
+    notes: str
+    tag: str
+    expires: datetime
+    parent: int | None
+    deliveries: list[dict[str, Any]]
+    attempts: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """What waits: by route and state."""
+
+    route: tuple[str, ...]
+    state: State
+    priority: Priority
+    count: int
+    oldest: datetime
+    next_due: datetime | None
+
+
+class Queue(Protocol):
+    """The durable queue. Futures belong to the running event loop; they resolve after the commit that carries the write.
+
+    Every write may raise (through its future) `errors.StoreUnavailable` (busy, full, broken disk): nothing was written.
+    """
+
+    def accept(self, submission: Submission) -> "Future[Receipt]":
+        """Raises `errors.IdempotencyConflict` when the key was used with other content."""
+        ...
+
+    def start(self, start: Start) -> "Future[bool]":
+        """Write the point of no return down. False: the lease is lost (another fence or worker); do not send."""
+        ...
+
+    def record(self, record: Record) -> "Future[bool]":
+        """Write an outcome down. False: the lease was lost; nothing was changed."""
+        ...
+
+    async def lease(
+        self, worker: str, routes: Sequence[tuple[str, ...]], *, now: datetime, limit: int, byte_limit: int
+    ) -> list[Lease]:
+        """Claim due deliveries of these routes, urgent first, oldest due first; at most `limit` messages or `byte_limit` of content.
+
+        All claimed deliveries of one message come in one lease. Content is read with `content`."""
+        ...
+
+    async def routes(self) -> list[tuple[str, ...]]:
+        """Every route that has an open delivery, so that the worker can say which are usable."""
+        ...
+
+    async def enroll(self, worker: str, *, boot: str, expires: datetime) -> None:
+        """Make a worker known, or keep it alive."""
+        ...
+
+    async def lapse(self, *, now: datetime, alone: bool, keep: str) -> tuple[int, int]:
+        """Take back the leases of dead workers (expired; or all but `keep` if this process is `alone` on the store).
+
+        Returns how many deliveries went back to waiting and how many are unclear now."""
+        ...
+
+    async def expire(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:
+        """Expire waiting deliveries whose message's time is over: (message, numbers) of each."""
+        ...
+
+    async def doubts(self, *, now: datetime, limit: int) -> list[tuple[int, int, Priority]]:
+        """Unclear deliveries whose policy is due: (message, number, priority)."""
+        ...
+
+    async def move(
+        self, message: int, numbers: Sequence[int] | None, move: Move, *, now: datetime, due: datetime | None, reason: str
+    ) -> tuple[int, ...]:
+        """Make one move for those deliveries (None: all) that allow it; returns the numbers that moved. For people and policies."""
+        ...
+
+    async def purge(self, *, content_before: datetime, log_before: datetime, now: datetime, limit: int) -> tuple[int, int]:
+        """Drop content, then whole log entries, of messages that are all final and older; returns (contents, entries)."""
+        ...
+
+
+class Log(Protocol):
+    async def page(self, query: Query) -> list[LogRow]:
+        """Newest first."""
+        ...
+
+    async def entry(self, message: int) -> LogEntry | None: ...
+
+    async def content(self, message: int) -> Message | None:
+        """The message itself; None when unknown or already dropped."""
+        ...
+
+    async def depth(self) -> list[Depth]: ...
+
+    async def event(self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = "") -> None:
+        """Write down what happened (fallback began, breaker opened, settled by a person …)."""
+        ...
+
+    async def events(self, *, limit: int, before: int | None = None) -> list[dict[str, Any]]: ...
+
+
+class Settings(Protocol):
+    """Small JSON documents by (kind, name). Documents may hold secrets: values are encrypted at rest."""
+
+    async def get(self, kind: str, name: str) -> Any | None: ...
+
+    async def all(self, kind: str) -> dict[str, Any]: ...
+
+    async def put(self, kind: str, name: str, value: Any) -> None: ...
+
+    async def delete(self, kind: str, name: str) -> bool: ...
+
+
+class TailWriter(Protocol):
+    """Takes the part of a large message that does not fit the database, while it is still arriving."""
+
+    async def write(self, block: bytes) -> None: ...
+
+    async def finish(self) -> Tail:
+        """Flush to disk (fsync of the file and its folder)."""
+        ...
+
+    def abandon(self) -> None:
+        """Remove what was written. Idempotent."""
+        ...
+
+
+class Store(Queue, Log, Settings, Protocol):
+    async def open(self) -> None:
+        """Migrate and get ready. Raises `errors.StoreError` kinds that say what is wrong and what to do."""
+        ...
+
+    async def close(self) -> None:
+        """Finish all writes that were asked for, then release everything."""
+        ...
+
+    def tail(self, message: int) -> TailWriter: ...
+
+    async def ready(self) -> None:
+        """Prove that a write can be committed now; raises `errors.StoreUnavailable`."""
+        ...
+
+    async def backup(self, path: str) -> None:
+        """Write a consistent copy of the database to `path`, which must not exist."""
+        ...
+
+    async def status(self) -> dict[str, Any]:
+        """Kind, schema version, sizes, effective durability, for `db status`."""
+        ...
