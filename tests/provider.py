@@ -22,23 +22,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from tests.provider_session import Action, Gone, Session
+from tests.provider_session import Action, Copy, Gone, Session
 
 HOST = "127.0.0.1"
 EXTENSIONS = frozenset({"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
-    """One message as it was taken, once for each transaction."""
-
-    id: str
-    sender: str
-    recipients: tuple[str, ...]
-    data: bytes
-    session: int
-    at: float
-    parameters: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,7 +153,9 @@ class Provider:
 
     # ── the script ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def on(self, step: str, act: Action, *, only: str = "", times: int | None = None, skip: int = 0, odds: float = 1.0) -> None:
+    def on(
+        self, step: str, act: Action, *, only: str = "", times: int | None = None, skip: int = 0, odds: float = 1.0
+    ) -> None:
         """Whichever line comes first wins; `heal` forgets them all."""
         self._script.append(Line(step=step, act=act, only=only.lower(), times=times, skip=skip, odds=odds))
 
@@ -197,13 +186,13 @@ class Provider:
     def copies(self) -> Counter[tuple[str, str]]:
         """How many copies each (message, recipient) got."""
         with self._lock:
-            return Counter((copy.id, recipient) for copy in self.mail for recipient in copy.recipients)
+            return Counter((copy.mark, recipient) for copy in self.mail for recipient in copy.recipients)
 
     @property
-    def ids(self) -> list[str]:
+    def marks(self) -> list[str]:
         """What was taken, in order, repetitions included."""
         with self._lock:
-            return [copy.id for copy in self.mail]
+            return [copy.mark for copy in self.mail]
 
     def connection(self, **settings: Any) -> dict[str, Any]:
         """A section of secondpost.toml that leads here. Time-outs are short: tests do not wait ten minutes for an answer."""

@@ -5,9 +5,11 @@ import contextlib
 import re
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +23,19 @@ ID = re.compile(rb"^(?:X-Test-Id|Message-ID):[ \t\r\n]*([^\r\n]+)", re.IGNORECAS
 TEST_ID = re.compile(rb"^X-Test-Id:[ \t]*([^\r\n]+)", re.IGNORECASE | re.MULTILINE)
 PATH = re.compile(r"(?:FROM|TO):\s*<([^>]*)>\s*(.*)", re.IGNORECASE)
 TOO_MUCH = 200_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """One message as it was taken, once for each transaction."""
+
+    mark: str
+    sender: str
+    recipients: tuple[str, ...]
+    data: bytes
+    session: int
+    at: float
+    parameters: str = ""
 
 
 class Gone(Exception):
@@ -59,7 +74,7 @@ class Session(threading.Thread):
 
     def waiting(self, seconds: float = 0) -> bool:
         """Is there something from the client that we have not read?"""
-        pending = isinstance(self.sock, __import__("ssl").SSLSocket) and self.sock.pending() > 0
+        pending = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
         return pending or bool(select.select([self.sock], [], [], seconds)[0])
 
     def wait(self, seconds: float) -> None:
@@ -70,7 +85,7 @@ class Session(threading.Thread):
                 raise Gone
             if not self.waiting(min(left, 0.05)):
                 continue
-            if isinstance(self.sock, socket.socket) and self._hung_up():
+            if self._hung_up():
                 raise Gone
             time.sleep(min(left, 0.02))  # the client talks on; we do not read
 
@@ -100,12 +115,13 @@ class Session(threading.Thread):
     def _converse(self) -> None:
         if self.provider.implicit_tls:
             self._handshake()
-        self.answer("greeting", f"220 {self.provider.name}.example ESMTP")
+        if self.answer("greeting", f"220 {self.provider.name}.example ESMTP") != 220:
+            raise Gone
         while True:
             line = self._line()
             verb, _, argument = line.partition(" ")
             self.provider.commands[verb.upper()] += 1
-            handle = getattr(self, f"_{verb.lower()}", None) if verb.isalpha() and verb.isascii() else None
+            handle = getattr(self, f"smtp_{verb.lower()}", None)
             if handle is None:
                 self.violation(f"unknown command {line[:60]!r}")
                 self.answer("unknown", "500 5.5.2 What?")
@@ -151,7 +167,7 @@ class Session(threading.Thread):
             raise Gone
         return int(said[:3]) if said[:3].isdigit() else 0
 
-    def _ehlo(self, argument: str) -> None:
+    def smtp_ehlo(self, argument: str) -> None:
         provider = self.provider
         words = sorted(provider.extensions)
         if provider.max_size:
@@ -166,10 +182,10 @@ class Session(threading.Thread):
         self._forget_transaction()
         self.greeted = self.answer("ehlo", reply, argument) == 250
 
-    def _helo(self, argument: str) -> None:
+    def smtp_helo(self, argument: str) -> None:
         self.greeted = self.answer("ehlo", f"250 {self.provider.name}.example", argument) == 250
 
-    def _starttls(self, _: str) -> None:
+    def smtp_starttls(self, _: str) -> None:
         if not self.provider.tls or self.encrypted:
             self.violation("STARTTLS was not offered")
             self.answer("starttls", "502 5.5.1 Not here")
@@ -187,7 +203,7 @@ class Session(threading.Thread):
         self.sock.settimeout(None)
         self.encrypted = True
 
-    def _auth(self, argument: str) -> None:
+    def smtp_auth(self, argument: str) -> None:
         kind, _, initial = argument.partition(" ")
         if kind.upper() == "PLAIN":
             secret = base64.b64decode(initial or self._challenge("")).decode()
@@ -207,7 +223,7 @@ class Session(threading.Thread):
 
     # ── the transaction ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _mail(self, argument: str) -> None:
+    def smtp_mail(self, argument: str) -> None:
         found = PATH.fullmatch(argument.strip())
         if not self.greeted or self.sender is not None or not found:
             self.violation(f"MAIL out of order or malformed: {argument!r}")
@@ -232,14 +248,14 @@ class Session(threading.Thread):
             if not offered.get(word.partition("=")[0]):
                 self.violation(f"MAIL parameter {word} was not offered")
 
-    def _rcpt(self, argument: str) -> None:
+    def smtp_rcpt(self, argument: str) -> None:
         found = PATH.fullmatch(argument.strip())
         if self.sender is None or not found:
             self.answer("rcpt", "503 5.5.1 MAIL first", argument)
         elif self.answer("rcpt", "250 2.1.5 Ok", argument) == 250:
             self.recipients.append(found[1])
 
-    def _data(self, _: str) -> None:
+    def smtp_data(self, _: str) -> None:
         if not self.recipients:
             self.answer("data", "554 5.5.1 No valid recipients")
         elif self.answer("data", "354 End with a dot") == 354:
@@ -262,7 +278,7 @@ class Session(threading.Thread):
         content = bytes(stream[2 : found.start() + 2]) if found.start() else b""
         return re.sub(rb"(?m)^\.", b"", content) if b"." in content else content
 
-    def _bdat(self, argument: str) -> None:
+    def smtp_bdat(self, argument: str) -> None:
         size, _, last = argument.partition(" ")
         while len(self.buffer) < int(size):
             self.fill()
@@ -283,7 +299,7 @@ class Session(threading.Thread):
             self.answer("dot", "552 5.3.4 Too large")
         elif self.answer("dot", "") == 0:
             self._take(content)
-            self.answer("taken", f"250 2.0.0 Ok: queued as {self.number}-{len(self.provider.mail)}", self._id(content))
+            self.answer("taken", f"250 2.0.0 Ok: queued as {self.number}-{len(self.provider.mail)}", self._mark(content))
         self._forget_transaction()
 
     def _check_content(self, content: bytes) -> None:
@@ -293,17 +309,15 @@ class Session(threading.Thread):
         if not content.isascii() and not eight and "SMTPUTF8" not in self.parameters.upper():
             self.violation("8-bit content without BODY=8BITMIME")
 
-    def _id(self, content: bytes) -> str:
+    def _mark(self, content: bytes) -> str:
         head = content.partition(b"\r\n\r\n")[0]
         found = TEST_ID.search(head) or ID.search(head)
         return found[1].strip().decode("utf-8", "replace") if found else ""
 
     def _take(self, content: bytes) -> None:
-        from tests.provider import Copy
-
         self.provider.take(
             Copy(
-                id=self._id(content),
+                mark=self._mark(content),
                 sender=self.sender or "",
                 recipients=tuple(self.recipients),
                 data=content,
@@ -315,13 +329,13 @@ class Session(threading.Thread):
 
     # ── the rest ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _rset(self, _: str) -> None:
+    def smtp_rset(self, _: str) -> None:
         self._forget_transaction()
         self.answer("rset", "250 2.0.0 Ok")
 
-    def _noop(self, _: str) -> None:
+    def smtp_noop(self, _: str) -> None:
         self.answer("noop", "250 2.0.0 Ok")
 
-    def _quit(self, _: str) -> None:
+    def smtp_quit(self, _: str) -> None:
         self.answer("quit", "221 2.0.0 Bye")
         raise Gone

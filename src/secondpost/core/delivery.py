@@ -1,6 +1,7 @@
 """The life of a delivery (one message to one recipient).
 
-Rule: a state changes only through `TABLE`; the diagram in docs/lifecycle.md is drawn from it and the store only saves what `step` says.
+Rule: a state changes only through `TABLE`. The diagram in docs/lifecycle.md is drawn from it, and the store only saves
+what `step` says.
 """
 
 from enum import StrEnum
@@ -73,7 +74,7 @@ OPEN = frozenset(TABLE) - FINAL
 
 
 class IllegalMove(Exception):
-    """A delivery was asked to do what its state does not allow. This is a bug in Secondpost; the delivery was left as it is."""
+    """A delivery was asked to do what its state does not allow: a bug in Secondpost. The delivery was left as it is."""
 
     def __init__(self, state: State, move: Move) -> None:
         super().__init__(f"a delivery that is {state.value} cannot {move.value}")

@@ -19,7 +19,7 @@ def new_id(milliseconds: int, chance: int) -> int:
 
 
 def following_id(last: int, milliseconds: int, chance: int) -> int:
-    """A new id that is greater than `last`, so that one process never gives an id twice, even if the clock steps back."""
+    """A new id greater than `last`, so that one process never gives an id twice, even if the clock steps back."""
     return max(new_id(milliseconds, chance), last + 1)
 
 
@@ -46,7 +46,7 @@ def parse_id(text: str) -> int:
         number = -1
     if len(text) != LENGTH or not 0 <= number <= _HIGHEST:
         raise ValueError(
-            f"{text[:40]!r} is not a message id: it has {LENGTH} characters, digits and letters without u, such as "
-            f"{id_text(new_id(EPOCH + 200_000_000_000, 12345))!r}. Copy it from the log or from the answer to the submission."
+            f"{text[:40]!r} is not a message id: one has {LENGTH} digits and letters, such as '0bn4v6kq2x7rd'. "
+            "Copy it from the log or from the answer to the submission."
         )
     return number

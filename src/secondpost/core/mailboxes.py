@@ -1,6 +1,6 @@
 """The address lists of From, To, Cc, Bcc and Reply-To (RFC 5322 section 3.4), read for people and for rules.
 
-Rule: one pass, no recursion, bounded; what is malformed is passed on as it stands, never guessed, and `address.parse` refuses it.
+Rule: one pass, no recursion, bounded. The malformed is passed on as it stands, for `address.parse` to refuse; no guesses.
 """
 
 import re
@@ -11,16 +11,18 @@ ADDRESS_LIMIT = 1000
 _INPUT_LIMIT = 65_536
 
 # The two forms that nearly every message uses: Name <address> and a bare address.
+_SPEC = r"[^\x00-\x20\x7f-\xa0\u2028\u2029<>(),:;\"\\]{1,998}+"
 _ONE = re.compile(
-    r"""[ \t]*+
-    (?: "([^"\\\r\n]*+)"[ \t]*+ < ([^\s<>(),:;"\\]++) >
-      | ([^\s<>(),:;"\\@\[\]][^<>(),:;"\\@\[\]\r\n]*+)?+ < ([^\s<>(),:;"\\]++) >
-      | ([^\s<>(),:;"\\]++)
-    ) [ \t]*+""",
+    rf"""
+      "([^"\\\r\n]*+)"[ \t]*+ <({_SPEC})>
+      | ([^\s<>(),:;"\\@\[\]][^<>(),:;"\\@\[\]\r\n]*+)?+ <({_SPEC})>
+      | ({_SPEC})
+    """,
     re.VERBOSE,
 )
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|\\.|[()<>,;:]|[^"\\()<>,;:]++|\\', re.DOTALL)
-_UNQUOTE = re.compile(r"\\(.)", re.DOTALL)
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*+"?|\[[^\[\]]*+\]|[^"\\\[()<>,;:]++|\\.|.', re.DOTALL)
+_IN_COMMENT = re.compile(r"[^()\\]++|\\.|.", re.DOTALL)  # quotes mean nothing there
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 Mailbox = tuple[str, str]  # decoded display name, address as written
 
@@ -33,7 +35,7 @@ def first_mailbox(value: bytes) -> Mailbox:
 
 def addresses(value: bytes) -> tuple[str, ...]:
     """The addresses of a field, without names, comments and groups."""
-    text = words.unicode(value[:_INPUT_LIMIT])
+    text = words.unicode(value[:_INPUT_LIMIT].strip())
     match = _ONE.fullmatch(text)
     if match:
         return (match[match.lastindex or 5],)
@@ -42,7 +44,7 @@ def addresses(value: bytes) -> tuple[str, ...]:
 
 def mailboxes(value: bytes, limit: int = ADDRESS_LIMIT) -> list[Mailbox]:
     """The mailboxes of a field, names decoded, at most `limit`."""
-    text = words.unicode(value[:_INPUT_LIMIT])
+    text = words.unicode(value[:_INPUT_LIMIT].strip())
     match = _ONE.fullmatch(text)
     if match:
         quoted, first, name, second, bare = match.groups()
@@ -76,34 +78,32 @@ class _Box:
 
 def _scan(text: str, limit: int) -> list[Mailbox]:
     found: list[Mailbox] = []
-    box, depth = _Box(), 0
-    for token in _TOKEN.findall(text):
-        if depth or token == "(":
-            depth += (token == "(") - (token == ")")
-            if token not in ("(", ")"):
-                box.comments.append(token)
-        elif token == "," and not box.inside or token == ";":
+    box, depth, position = _Box(), 0, 0
+    while position < len(text) and len(found) < limit:
+        piece = (_IN_COMMENT if depth else _PIECE).match(text, position)[0]  # type: ignore[index]  # one always matches
+        position += len(piece)
+        if depth or piece == "(":
+            depth += (piece == "(") - (piece == ")")
+            box.comments.append("" if piece in "()" else piece)
+        elif (piece == "," and not box.inside) or piece == ";":
             _close(box, found)
-            if len(found) >= limit:
-                return found
             box = _Box()
-        elif token == ":" and not box.inside:
+        elif piece == ":" and not box.inside:
             box = _Box()  # what stood before was the name of a group
         else:
-            _take(box, token)
-    _close(box, found)
+            _take(box, piece)
+    if len(found) < limit:
+        _close(box, found)
     return found
 
 
-def _take(box: _Box, token: str) -> None:
-    if token == "<":
-        box.inside = True
-    elif token == ">":
-        box.inside = False
+def _take(box: _Box, piece: str) -> None:
+    if piece in "<>":
+        box.inside = piece == "<"
     elif box.inside:
-        box.angle.append(token)
+        box.angle.append(piece)
     else:
-        box.outside.append(token)
+        box.outside.append(piece)
 
 
 def _close(box: _Box, found: list[Mailbox]) -> None:
@@ -114,10 +114,9 @@ def _close(box: _Box, found: list[Mailbox]) -> None:
 
 
 def _phrase(text: str) -> str:
-    text = text.strip()
     if text.startswith('"') and text.endswith('"') and len(text) > 1:
         text = text[1:-1]
-    return _UNQUOTE.sub(r"\1", text).strip()
+    return _ESCAPED.sub(r"\1", text)
 
 
 def _without_route(address: str) -> str:

@@ -1,6 +1,6 @@
 """What an attempt taught us, per recipient: four kinds, and no exceptions.
 
-Rule: `Accepted` needs a positive answer, `Unclear` needs a crossed point of no return; everything else surely was not taken.
+Rule: `Accepted` needs a positive answer, `Unclear` a crossed point of no return; everything else surely was not taken.
 """
 
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ class WhenUnclear(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The consequences of a priority. `patience` None: wait as long as the limit says. `hedge_after` None: never race."""
+    """What a priority means. `patience` None: wait as long as the limit says. `hedge_after` None: never race."""
 
     expires: timedelta
     patience: timedelta | None

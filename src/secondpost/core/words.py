@@ -11,26 +11,24 @@ _INPUT_LIMIT = 32_768  # 998 characters, each in an encoded word of its own, fit
 
 _WORD = re.compile(r"=\?([^?\s]*+)\?([bBqQ])\?([^?\s]*+)\?=")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_FOLD = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 
 # Only codecs that are linear and give text: Python also knows "punycode" (quadratic), "idna", "unicode_escape", …
-_CHARSETS = frozenset(
-    [f"iso-8859-{part}" for part in (*range(1, 12), *range(13, 17))]
-    + [f"{maker}-125{part}" for part in range(9) for maker in ("windows", "cp")[: 2 if part else 2]]
-    + "utf-8 utf8 us-ascii ascii latin1 latin-1 koi8-r koi8-u gb2312 gbk gb18030 big5 hz-gb-2312 macintosh".split()
-    + "euc-jp euc-kr shift_jis iso-2022-jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-kr ks_c_5601-1987 tis-620".split()
+_CHARSET = re.compile(
+    r"utf-?8|(?:us-)?ascii|latin-?1|iso-8859-(?:1[013-6]?|[2-9])|(?:windows-|cp)125[0-8]|koi8-[ru]|macintosh|tis-620"
+    r"|gb(?:2312|k|18030)|hz-gb-2312|big5|euc-(?:jp|kr)|shift_jis|iso-2022-(?:jp(?:-[12])?|kr)|ks_c_5601-1987"
 )
 
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ESCAPED = re.compile(r'(["\\])')
-_LINE = 70  # a quoted name longer than this is folded as encoded words instead
+_LINE = 70  # a longer name is folded, as encoded words
+_CHUNK = 42  # bytes in an encoded word: 56 characters of base64, 68 with its frame (75 are allowed)
 
 
 def decode(value: bytes) -> str:
     """The text of a header value: unfolded, decoded, at most 998 characters."""
-    text = unicode(value[:_INPUT_LIMIT])
+    text = unicode(value[:_INPUT_LIMIT].strip())
     if "\n" in text:
-        text = _FOLD.sub(" ", text)
+        text = text.replace("\r", "").replace("\n", "")
     if "=?" in text:
         text = decode_words(text)
     return clean(text)
@@ -57,13 +55,15 @@ def decode_words(text: str) -> str:
     length = end = 0
     charset, run = "", b""  # neighbors in one charset are joined first: many mailers split a character between them
     for match in _WORD.finditer(text):
-        between, data = text[end : match.start()], _bytes(match[2], match[3])
-        word_charset = match[1].partition("*")[0].lower()
+        data = _bytes(match[2], match[3])
         if data is None:
             continue
-        if not run or between.strip() or word_charset != charset:
-            parts += (_text(run, charset), between if between.strip() or not run else "")
-            length += len(parts[-1]) + len(parts[-2])
+        between = text[end : match.start()]
+        word_charset = match[1].partition("*")[0].lower()  # RFC 2231 section 5: a language may follow
+        apart = not end or bool(between.strip())  # white space between two encoded words is not shown
+        if apart or word_charset != charset:
+            parts += (_text(run, charset), between if apart else "")
+            length += len(parts[-2]) + len(parts[-1])
             run = b""
         charset, run, end = word_charset, run + data, match.end()
         if length + len(run) // 4 > TEXT_LIMIT:
@@ -83,27 +83,25 @@ def _bytes(encoding: str, data: str) -> bytes | None:
 
 
 def _text(data: bytes, charset: str) -> str:
-    if charset in _CHARSETS:
-        return data.decode(charset, "replace")
-    return unicode(data)
+    return data.decode(charset, "replace") if _CHARSET.fullmatch(charset) else unicode(data)
 
 
 def encode_phrase(name: str) -> str:
-    """A display name for a header: plain, quoted, or RFC 2047 encoded words folded to short lines. Always pure ASCII."""
+    """A display name for a header: plain, quoted, or RFC 2047 encoded words folded to short lines. Always ASCII."""
     name = clean(name)
-    if _ATOMS.fullmatch(name) and len(name) <= _LINE and "=?" not in name:
+    if len(name) > _LINE or not name.isascii() or "=?" in name:
+        return "\r\n ".join(f"=?utf-8?b?{b2a_base64(chunk, newline=False).decode()}?=" for chunk in _chunks(name))
+    if _ATOMS.fullmatch(name):
         return name
-    if name.isascii() and len(name) <= _LINE and "=?" not in name:
-        return '"' + _ESCAPED.sub(r"\\\1", name) + '"'
-    return "\r\n ".join(f"=?utf-8?b?{b2a_base64(chunk, newline=False).decode()}?=" for chunk in _chunks(name))
+    return '"' + _ESCAPED.sub(r"\\\1", name) + '"'
 
 
-def _chunks(name: str, size: int = 42) -> list[bytes]:
-    """UTF-8 in pieces of at most `size` bytes that never split a character (RFC 2047 section 5)."""
+def _chunks(name: str) -> list[bytes]:
+    """UTF-8 in pieces that never split a character (RFC 2047 section 5)."""
     chunks = [b""]
     for character in name:
         data = character.encode()
-        if len(chunks[-1]) + len(data) > size:
+        if len(chunks[-1]) + len(data) > _CHUNK:
             chunks.append(b"")
         chunks[-1] += data
     return chunks

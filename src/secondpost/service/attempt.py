@@ -7,15 +7,14 @@ from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import assert_never
 
 from secondpost import __version__
-from secondpost.core import fallback
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
-from secondpost.core.fallback import Decision
+from secondpost.core.fallback import Decision, Done, Doubt, Gate, NextConnection, Wait
 from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Deferred, Outcome
-from secondpost.core.priority import Policy
 from secondpost.mailers.base import Parcel, Report
 from secondpost.service.line import Errand, Line
 from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
@@ -63,7 +62,7 @@ def parcel(errand: Errand, line: Line, message: Message) -> Parcel:
         sender=sender,
         recipients=tuple([delivery.recipient for delivery in lease.deliveries]),
         key=f"{rfc5322.id_text(lease.id)}-{line.name}-{lease.deliveries[0].number}",
-        trace=errand.note == "test",
+        trace=lease.trace,
     )
 
 
@@ -81,34 +80,49 @@ def all_accepted(report: Report) -> bool:
 
 
 def judge(
-    lease: Lease, report: Report, *, started: bool, decide: Callable[[Delivery, Outcome], Decision], onward: str
+    lease: Lease, report: Report, *, started: bool, decide: Callable[[Delivery, Outcome], Decision], line: str
 ) -> Result:
-    """Decide for each delivery by its own outcome. `onward` is the name of the connection that was tried."""
+    """Decide for each delivery by its own outcome. `line` is the connection that was tried."""
     before: tuple[Move, ...] = () if started else (Move.START,)
     changes: list[Change] = []
     result = Result(changes=())
     for delivery, outcome in zip(lease.deliveries, report.outcomes, strict=True):
         decision = decide(delivery, outcome)
-        spent = (*delivery.spent, onward) if decision.spend else delivery.spent
-        tries = delivery.tries + decision.costs_try
-        moves = before + decision.moves
-        if isinstance(decision, fallback.NextConnection):
-            moves += (Move.LEASE,)
-            result.onward.append(replace(delivery, spent=spent, tries=tries))
-        elif decision.failed:
+        after, due = follow(delivery, decision, line)
+        if isinstance(decision, NextConnection):
+            result.onward.append(after)
+        elif Move.REJECT in decision.moves:
             result.failed.append((delivery, outcome))
         changes.append(
             Change(
                 number=delivery.number,
-                moves=moves,
+                moves=before + decision.moves,
                 outcome=outcome,
-                due=decision.due,
-                tries=tries,
-                spent=spent,
+                due=due,
+                tries=after.tries,
+                spent=after.spent,
                 possible_duplicate=delivery.possible_duplicate,
             )
         )
     return replace(result, changes=tuple(changes))
+
+
+def follow(delivery: Delivery, decision: Decision, line: str) -> tuple[Delivery, datetime | None]:
+    """The delivery as the decision leaves it, and when it is due."""
+    due: datetime | None
+    match decision:
+        case Done():
+            return delivery, None
+        case Doubt(due=due) | Gate(until=due):
+            return delivery, due
+        case NextConnection(spend=spend, costs_try=costs_try):
+            due = None
+        case Wait(due=due, spend=spend, costs_try=costs_try):
+            pass
+        case _:
+            assert_never(decision)
+    spent = (*delivery.spent, line) if spend else delivery.spent
+    return replace(delivery, spent=spent, tries=delivery.tries + costs_try), due
 
 
 def accepted(lease: Lease, report: Report, *, started: bool) -> Result:
@@ -158,6 +172,3 @@ def news(report: Report) -> Outcome | None:
             best = outcome
     return best
 
-
-def policy_terms(policy: Policy) -> dict[str, object]:
-    return {"patience": policy.patience, "unclear_after": policy.unclear_after, "when_unclear": policy.when_unclear}

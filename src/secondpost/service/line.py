@@ -31,6 +31,12 @@ class Race:
             self.winner = errand
         return self.winner is errand
 
+    def leaves(self, errand: "Errand") -> bool:
+        """The errand drops out before it could cross. True: a rival still runs and has the say."""
+        if self.winner is None:
+            self.running -= 1
+        return self.winner not in (None, errand) or self.running > 0
+
 
 @dataclass(slots=True, eq=False)
 class Errand:
@@ -42,6 +48,7 @@ class Errand:
     race: Race | None = None
     note: str = ""  # why this line: for the timeline
     probe: bool = False
+    paid: bool = False  # an earlier attempt of this round has cost a try
 
     @property
     def over(self) -> bool:
@@ -97,22 +104,15 @@ class Line:
                     return errand
         return None
 
-    async def take(self, patience: float) -> Errand | None:
-        """The next errand; None when none came within `patience` seconds or the line is being emptied."""
+    async def take(self) -> Errand | None:
+        """The next errand; None when the carrier is dismissed."""
         if (errand := self.next()) is not None:
             return errand
+        if self.retired:
+            return None
         waiter: Future[Errand | None] = asyncio.get_running_loop().create_future()
         self._idle.append(waiter)
-        timer = asyncio.get_running_loop().call_later(patience, self._give_up, waiter)
-        try:
-            return await waiter
-        finally:
-            timer.cancel()
-
-    def _give_up(self, waiter: "Future[Errand | None]") -> None:
-        if not waiter.done():
-            self._idle.remove(waiter)
-            waiter.set_result(None)
+        return await waiter
 
     def drain(self) -> list[Errand]:
         """Everything that waits here, to be sent another way."""

@@ -7,17 +7,19 @@ import json
 from asyncio import Future
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from datetime import UTC, datetime, timedelta
 
-from secondpost.core import address, routing
 from secondpost.core import message as rfc5322
+from secondpost.core.delivery import Move
 from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.priority import Priority
-from secondpost.errors import Refusal
+from secondpost.errors import Refusal, StoreUnavailable
+from secondpost.service.credentials import may_send_as
 from secondpost.service.desk import Desk
 from secondpost.service.worker import Worker
 from secondpost.store.base import Delivery, Lease, Receipt, Store, Submission
+
+INTAKE_DEADLINE = timedelta(seconds=20)  # well inside the patience of clients, which is 30 s and more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +57,37 @@ class Submit:
     desk: Desk
     hostname: str
     now: Callable[[], datetime]
+    new_id: Callable[[], int]
     _dates: dict[int, str] = field(default_factory=dict)
+    _pending: dict[int, tuple[datetime, "Future[Receipt]"]] = field(default_factory=dict)
 
     def __call__(self, draft: Draft) -> "Future[Receipt]":
-        now = self.now()
-        message, summary = self._prepare(draft, now)
-        submission = self._submission(draft, message, summary, now)
+        submission = self.prepare(draft, hold=True)
         accepted = self.store.accept(submission)
-        if submission.worker:
-            accepted.add_done_callback(lambda done: self._hand_over(submission, done))
+        self._pending[draft.id] = submission.accepted, accepted
+        accepted.add_done_callback(lambda done: self._stored(submission, done))
         return accepted
 
-    def _prepare(self, draft: Draft, now: datetime) -> tuple[Message, Summary]:
+    async def give_up(self) -> None:
+        """Answer for the disk where it is too slow: a client that stops waiting would send the message again.
+
+        A commit that comes through after that is undone: its deliveries are cancelled before anything can leave.
+        """
+        now = self.now()
+        overdue = [id for id, (since, _) in self._pending.items() if now - since > INTAKE_DEADLINE]
+        for id in overdue:
+            _, accepted = self._pending.pop(id)
+            if not accepted.done():
+                accepted.set_exception(StoreUnavailable("The disk is too slow. Nothing was accepted; try again later."))
+                await self.store.move(id, None, Move.CANCEL, now=now, due=None, reason="answered 451: stored too late")
+
+    def prepare(self, draft: Draft, *, hold: bool = False) -> Submission:
+        """What would be stored for a draft. `hold`: room in memory is taken for it, if there is some. Raises `Refusal`."""
+        now = self.now()
+        message, summary = self._complete(draft, now)
+        return self._submission(draft, message, summary, now, hold=hold)
+
+    def _complete(self, draft: Draft, now: datetime) -> tuple[Message, Summary]:
         head, body = rfc5322.split(draft.content)
         rfc5322.check_head(head)
         summary = rfc5322.summarize(head)
@@ -82,7 +103,7 @@ class Submit:
         """The Date of this second: formatted once, since many messages share it."""
         second = int(now.timestamp())
         if second not in self._dates:
-            self._dates = {second: format_datetime(now.replace(microsecond=0).astimezone())}
+            self._dates = {second: rfc5322.date_text(now.astimezone())}
         return self._dates[second]
 
     def _received(self, draft: Draft, name: str, date: str) -> bytes:
@@ -92,8 +113,8 @@ class Submit:
             peer=draft.peer,
             by=self.hostname,
             protocol=protocol,
-            id=name,
-            when=date,
+            ident=name,
+            date=date,
             recipient=draft.recipients[0] if len(draft.recipients) == 1 else "",
         )
 
@@ -101,7 +122,7 @@ class Submit:
         if not draft.senders:
             return
         for sender in {draft.sender, summary.from_email} - {""}:
-            if not address.allowed(sender, draft.senders):
+            if not may_send_as(sender, draft.senders):
                 raise Refusal(
                     553,
                     "5.7.1",
@@ -109,7 +130,9 @@ class Submit:
                     "use one of its own senders, or add this one to the credential.",
                 )
 
-    def _submission(self, draft: Draft, message: Message, summary: Summary, now: datetime) -> Submission:
+    def _submission(
+        self, draft: Draft, message: Message, summary: Summary, now: datetime, *, hold: bool
+    ) -> Submission:
         private = summary.private
         verdict = self.desk.choose(draft, summary, message)
         try:
@@ -118,7 +141,7 @@ class Submit:
         except ValueError as error:
             raise Refusal(550, "5.6.0", f"Secondpost-Priority: {error}. Nothing was stored.", "priority") from None
         withheld = self.desk.withheld(draft.recipients, verdict)
-        keep = len(withheld) < len(draft.recipients) and self.worker.has_room(message.size, priority, verdict.connections)
+        hold = hold and len(withheld) < len(draft.recipients) and self.worker.has_room(message.size, verdict.connections)
         return Submission(
             id=draft.id,
             accepted=now,
@@ -134,20 +157,23 @@ class Submit:
             notes=json.dumps(verdict.notes) if verdict.notes else "",
             tag=draft.tag or private.get("secondpost-tag", "")[:200],
             key=draft.key or private.get("secondpost-idempotency-key", "")[:200],
-            worker=self.worker.name if keep else "",
+            worker=self.worker.name if hold else "",
             withheld=withheld,
             parent=draft.parent,
         )
 
-    def _hand_over(self, submission: Submission, accepted: "Future[Receipt]") -> None:
+    def _stored(self, submission: Submission, accepted: "Future[Receipt]") -> None:
         """A message just accepted is delivered from memory, without reading it back."""
+        self._pending.pop(submission.id, None)
+        if not submission.worker:
+            return
         if accepted.cancelled() or accepted.exception() is not None or accepted.result().duplicate:
             self.worker.give_room(submission.message.size)
             return
         self.worker.take(lease_of(submission))
 
 
-def lease_of(submission: Submission) -> Lease:
+def lease_of(submission: Submission, *, trace: bool = False) -> Lease:
     """The lease under which an accepted submission was stored (its first fence is 1)."""
     return Lease(
         id=submission.id,
@@ -164,6 +190,7 @@ def lease_of(submission: Submission) -> Lease:
         ],
         message=submission.message,
         size=submission.message.size,
+        trace=trace,
     )
 
 

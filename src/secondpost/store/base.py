@@ -24,7 +24,7 @@ class Submission:
     message: Message
     summary: Summary
     sender: str
-    recipients: tuple[str, ...]
+    recipients: tuple[str, ...]  # the place of each, from 0, is the number of its delivery
     priority: Priority
     expires: datetime
     route: tuple[str, ...]  # names of connections, in order; () when blocked
@@ -33,7 +33,8 @@ class Submission:
     notes: str = ""  # why this route, as JSON for the timeline
     tag: str = ""
     key: str = ""  # idempotency key, unique per client for 24 hours
-    worker: str = ""  # given: the deliveries start as leased by this worker
+    digest: str = ""  # with a key: a hash of what the client gave; without it the store hashes envelope, subject, From and body
+    worker: str = ""  # given: the deliveries start as leased by this worker, with fence 1
     withheld: Mapping[str, str] = field(default_factory=dict)  # recipient -> why it is cancelled at once
     parent: int | None = None  # the message that this one resends
 
@@ -71,6 +72,7 @@ class Lease:
     deliveries: list[Delivery]
     message: Message | None = None
     size: int = 0
+    trace: bool = False  # a test: keep the transcript even of a success
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,138 @@
+"""An address: one mailbox of RFC 5321 section 4.1.2, with UTF-8 as RFC 6531 allows.
+
+Rule: what `parse` returns can stand between < and > on the wire: it has no line end, NUL, bracket or unquoted space.
+"""
+
+import re
+from dataclasses import dataclass
+
+LOCAL_LIMIT = 64  # octets, RFC 5321 section 4.5.3.1.1
+TOTAL_LIMIT = 254  # octets: a path of 256 without its brackets
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_WIDE_ATOM = _ATOM.replace("-]", "\x80-\U0010ffff-]")
+_LABEL = r"(?!-)[A-Za-z0-9_-]{1,63}+(?<!-)"  # underscore: container names such as app_web_1; Postfix takes them too
+_PLAIN = re.compile(rf"({_ATOM}++(?:\.{_ATOM}++)*+)@({_LABEL}(?:\.{_LABEL})*+)")
+_DOT_ATOM = re.compile(rf"{_WIDE_ATOM}++(?:\.{_WIDE_ATOM}++)*+")
+_QUOTED = re.compile(r'"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])*+"')
+_WIDE_LABEL = re.compile(_LABEL.replace("_-]", "_\x80-\U0010ffff-]"))
+_OTHER_DOTS = frozenset("\u3002\uff0e\uff61")  # IDNA reads these as dots, so one domain would have several spellings
+_IPV4 = re.compile(r"\[(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!\])|(?=\]))){4}\]", re.ASCII)
+_SHOWN = 80
+
+
+class AddressError(ValueError):
+    """A text is not an address. The message names it, says what is wrong, and what to do."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+        super().__init__(f"{shown!r} is not an address: {reason}")
+        self.text = text
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One mailbox. Made by `parse`, so that it is always valid."""
+
+    local: str
+    domain: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+    @property
+    def domain_key(self) -> str:
+        """The domain for comparing. IDNA is not applied: `münchen.example` differs from its `xn--` form."""
+        return self.domain.lower()
+
+    @property
+    def key(self) -> str:
+        """The whole address for comparing. The local part keeps its case, which belongs to its host."""
+        return f"{self.local}@{self.domain.lower()}"
+
+    @property
+    def is_ascii(self) -> bool:
+        """False: only a server that offers SMTPUTF8 can take it."""
+        return self.local.isascii() and self.domain.isascii()
+
+
+def same(one: Address, other: Address) -> bool:
+    """Whether both name the same mailbox."""
+    return one.local == other.local and one.domain.lower() == other.domain.lower()
+
+
+def parse(text: str) -> Address:
+    """The address that `text` is, without brackets or display name. Raises `AddressError`."""
+    match = _PLAIN.fullmatch(text)
+    if match and match.end(1) <= LOCAL_LIMIT and len(text) <= TOTAL_LIMIT:
+        return Address(match[1], match[2])
+    return _parse(text)
+
+
+def domain_of(text: str) -> str:
+    """The lower-cased domain of an address as it stands in a header; empty when it has none."""
+    return text.rpartition("@")[2].lower() if "@" in text else ""
+
+
+def _parse(text: str) -> Address:
+    reason = _form_fault(text)
+    if reason:
+        raise AddressError(text, reason)
+    local, _, domain = text.rpartition("@")
+    reason = _local_fault(local) or _domain_fault(domain)
+    if reason:
+        raise AddressError(text, reason)
+    return Address(local, domain)
+
+
+def _form_fault(text: str) -> str:
+    if not text:
+        return "it is empty. Give an address such as name@example.com."
+    if len(text) > TOTAL_LIMIT or len(text.encode(errors="replace")) > TOTAL_LIMIT:
+        return f"it is longer than {TOTAL_LIMIT} bytes, the most that SMTP allows."
+    if not text.isprintable():
+        return "it holds a line end, a NUL or another character that cannot be printed. Remove it."
+    if "<" in text or ">" in text:
+        return "it has an angle bracket. Give only what stands between < and >."
+    if "@" not in text:
+        return "it has no @. Give an address such as name@example.com."
+    return ""
+
+
+def _local_fault(local: str) -> str:
+    if not local:
+        return "nothing stands before the @. Add the name of the mailbox."
+    if len(local.encode()) > LOCAL_LIMIT:
+        return f"the part before the @ is longer than {LOCAL_LIMIT} bytes, the most that SMTP allows."
+    if _DOT_ATOM.fullmatch(local) or _QUOTED.fullmatch(local):
+        return ""
+    if ".." in local or local.startswith(".") or local.endswith("."):
+        return "the part before the @ has a dot at an end, or two in a row. Remove the dot."
+    return "the part before the @ has a character that needs double quotes, such as a space or a comma. Correct it."
+
+
+def _domain_fault(domain: str) -> str:
+    if not domain:
+        return "nothing stands after the @. Add the domain."
+    if domain.startswith("["):
+        return "" if _is_literal(domain) else "what stands after the @ is not [IPv4] or [IPv6:…]. Correct it."
+    for label in domain.split("."):
+        if not label:
+            return "its domain has a dot at an end, or two in a row. Remove the dot."
+        if not _WIDE_LABEL.fullmatch(label) or _OTHER_DOTS.intersection(label):
+            return f"{label!r} cannot be in a domain: use letters, digits and inner hyphens, at most 63 between dots."
+    return ""
+
+
+def _is_literal(domain: str) -> bool:
+    if _IPV4.fullmatch(domain):
+        return True
+    from ipaddress import IPv6Address  # rare, and its import takes milliseconds
+
+    try:
+        IPv6Address(domain.removeprefix("[IPv6:").removesuffix("]"))
+    except ValueError:
+        return False
+    return domain.startswith("[IPv6:") and domain.endswith("]") and "%" not in domain

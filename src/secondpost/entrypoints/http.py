@@ -1,0 +1,89 @@
+"""The HTTP port: whether the gateway is alive, whether it can accept mail durably, and its metrics.
+
+Rule: these three pages tell numbers and states, never addresses, subjects or secrets.
+"""
+
+import asyncio
+import contextlib
+import socket
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from secondpost.errors import ConfigError, StoreError
+from secondpost.entrypoints.metrics import Metrics
+from secondpost.store.base import Store
+
+
+@dataclass(slots=True)
+class Pages:
+    """The handlers; one method each."""
+
+    store: Store
+    numbers: Metrics
+
+    async def healthz(self, _: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def readyz(self, _: Request) -> Response:
+        """Ready means: a message could be put on disk now."""
+        try:
+            await self.store.ready()
+        except StoreError as error:
+            return JSONResponse({"ready": False, "why": str(error)}, status_code=503)
+        return JSONResponse({"ready": True})
+
+    async def metrics(self, _: Request) -> Response:
+        return PlainTextResponse(await self.numbers.render(), media_type="text/plain; version=0.0.4")
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/healthz", self.healthz),
+                Route("/readyz", self.readyz),
+                Route("/metrics", self.metrics),
+            ]
+        )
+
+
+@dataclass(slots=True)
+class HttpListener:
+    """Serves an application on one address inside our own event loop, with our own shutdown."""
+
+    app: Starlette
+    host: str
+    port: int
+    _server: uvicorn.Server | None = None
+    _task: "asyncio.Task[None] | None" = None
+
+    async def start(self) -> None:
+        """Bind and serve. Raises `ConfigError` when the address cannot be had."""
+        listener = self._bind()
+        config = uvicorn.Config(self.app, log_config=None, lifespan="off", access_log=False, server_header=False)
+        self._server = uvicorn.Server(config)
+        self._server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]  # signals are app.py's
+        self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self.host, self.port))
+        except OSError as error:
+            listener.close()
+            raise ConfigError(
+                f"The web address {self.host}:{self.port} cannot be used: {error.strerror}. "
+                "Stop what uses it, or set another one: [http] listen, or SECONDPOST_HTTP__LISTEN."
+            ) from None
+        listener.setblocking(False)
+        return listener
+
+    async def stop(self) -> None:
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await asyncio.wait([self._task], timeout=5)

@@ -1,0 +1,62 @@
+"""The metrics: counts and states for Prometheus, made when they are asked for.
+
+Rule: the hot path only adds to plain integers; labels name connections and states, never people.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from collections.abc import Iterable
+
+from secondpost.core import breaker
+from secondpost.service.worker import Worker
+from secondpost.store.base import Depth, Store
+
+
+@dataclass(slots=True)
+class Metrics:
+    """What the gateway counts since it started, and how things stand now."""
+
+    store: Store
+    worker: Worker
+    _depth: list[Depth] = field(default_factory=list)
+
+    async def render(self) -> str:
+        """The page in Prometheus' text format."""
+        self._depth = await self.store.depth()
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry).decode()
+
+    def collect(self) -> Iterable[Metric]:
+        yield self._queue()
+        yield self._breakers()
+        yield self._outcomes()
+        yield GaugeMetricFamily("secondpost_held_messages", "Messages in memory, on their way", value=self.worker.held)
+        yield GaugeMetricFamily("secondpost_held_bytes", "Their bytes", value=self.worker.held_bytes)
+
+    def _queue(self) -> Metric:
+        family = GaugeMetricFamily("secondpost_queue_deliveries", "Open deliveries", labels=["state", "priority"])
+        counts: Counter[tuple[str, str]] = Counter()
+        for depth in self._depth:
+            counts[depth.state.value, depth.priority.label] += depth.count
+        for (state, priority), count in counts.items():
+            family.add_metric([state, priority], count)
+        return family
+
+    def _breakers(self) -> Metric:
+        family = GaugeMetricFamily("secondpost_breaker_state", "1 for the state it is in", labels=["connection", "state"])
+        for line in self.worker.lines.values():
+            for state in breaker.State:
+                family.add_metric([line.name, state.value], float(line.breaker.state is state))
+        return family
+
+    def _outcomes(self) -> Metric:
+        family = CounterMetricFamily(
+            "secondpost_outcomes", "Recipients by outcome", labels=["connection", "outcome", "fault", "backup"]
+        )
+        for (connection, outcome, fault, backup), count in self.worker.outcomes.items():
+            family.add_metric([connection, outcome, fault, backup], count)
+        return family

@@ -1,0 +1,245 @@
+"""The SMTP entrypoint: its addresses, its certificate, and all of its sessions with what they share.
+
+Rule: off this machine nobody sends without a log-in, and no log-in goes unencrypted (S5, S7).
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from ipaddress import ip_address, ip_network
+from typing import Any, NamedTuple
+
+from secondpost.config.kinds import Listener
+from secondpost.config.settings import Smtp
+from secondpost.core import address
+from secondpost.entrypoints.auth import Check, LogIns, is_loopback
+from secondpost.entrypoints.smtp_session import BUDGET, HANDSHAKE, STOPPING, SmtpSession
+from secondpost.errors import ConfigError, Refusal
+from secondpost.service.credentials import Client
+from secondpost.service.submit import Draft
+from secondpost.store.base import Receipt, TailWriter
+from secondpost.wire.smtp_server import Profile, ServerLimits, Session
+
+MEMORY = 64 << 20  # bytes of messages that are being committed or written, over all sessions
+BACKLOG = 1024
+TICK = 1.0
+
+TOO_MANY = b"421 4.7.0 Too many connections: try again later\r\n"
+TOO_MANY_OF_YOURS = b"421 4.7.0 Too many connections from your address: close some\r\n"
+DENIED = b"554 5.7.1 Your address is not served\r\n"
+
+Submit = Callable[[Draft], "asyncio.Future[Receipt]"]
+
+
+class Spans(NamedTuple):
+    """Seconds that a session may take, and how fast content must come."""
+
+    command: float = 60.0  # for a command that was begun
+    idle: float = 300.0
+    session: float = 1800.0  # from one message to the next
+    handshake: float = 15.0
+    rate_window: float = 60.0
+    bytes_per_second: float = 1000.0
+
+
+class SmtpListener:
+    """`start`, and `stop` with the seconds that sessions get to finish their message."""
+
+    def __init__(
+        self,
+        config: Smtp,
+        *,
+        submit: Submit,
+        authenticate: Check | None,
+        new_id: Callable[[], int],
+        new_tail: Callable[[int], TailWriter],
+        spans: Spans = Spans(),
+        memory: int = MEMORY,
+        log_ins: LogIns | None = None,
+    ) -> None:
+        self.submit, self.new_id, self.new_tail, self.spans = submit, new_id, new_tail, spans
+        self.now = 0.0
+        self.is_full = self.is_stopping = False
+        self._config = config
+        self._log_ins = log_ins or (LogIns(authenticate) if authenticate else None)
+        self._tls: ssl.SSLContext | None = None
+        self._deny = [ip_network(network) for network in config.deny]
+        limits = ServerLimits(message=config.max_message_bytes, recipients=config.max_recipients)
+        hostname = config.hostname or socket.getfqdn()
+        self._profile = Profile(hostname=hostname, limits=limits, normalize=config.normalise_line_ends)
+        self._servers: list[asyncio.Server] = []
+        self._sessions: set[SmtpSession] = set()
+        self._per_address: Counter[str] = Counter()
+        self._held_back: set[SmtpSession] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._memory, self._weight = memory, 0
+        self._ticker: asyncio.TimerHandle | None = None
+
+    # ── start and stop ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Listen. Raises `ConfigError`."""
+        self._tls = _certificate(self._config)
+        self.is_stopping = False
+        for listener in self._config.listen:
+            self._check(listener)
+        try:
+            for listener in self._config.listen:
+                self._servers.append(await self._listen(listener))
+        except ConfigError:
+            await self.stop(0)
+            raise
+        self._tick()
+
+    @property
+    def ports(self) -> list[int]:
+        """Where we listen, in the order of the configuration."""
+        return [server.sockets[0].getsockname()[1] for server in self._servers]
+
+    def _check(self, listener: Listener) -> None:
+        if listener.is_loopback or (self._tls is not None and self._log_ins is not None):
+            return
+        raise ConfigError(
+            f"SMTP cannot listen on {listener}: other machines can reach it, and there is no certificate, so log-ins "
+            "would go unencrypted. Nothing was started. Set [smtp] tls_certificate and tls_key, or listen on 127.0.0.1."
+        )
+
+    async def _listen(self, listener: Listener) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.create_server(
+                lambda: SmtpSession(self, tls=listener.tls), listener.host, listener.port, backlog=BACKLOG
+            )
+        except OSError as error:
+            raise ConfigError(_teach(listener, error)) from None
+
+    async def stop(self, grace: float) -> None:
+        """Take no more sessions; let messages that are under way be answered for at most `grace` seconds."""
+        self.is_stopping = True
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        for session in list(self._sessions):
+            session.let_go(STOPPING)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while self._sessions or self._tasks:
+                    await asyncio.sleep(0.01)
+        for session in list(self._sessions):
+            session.hang_up(STOPPING)
+            session.transport.abort()
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    # ── what sessions ask for ───────────────────────────────────────────────────────────────────────────────────────
+
+    def session(self, peer: str) -> Session:
+        """The state machine for a client at `peer`."""
+        local = is_loopback(peer)
+        return Session(
+            self._profile,
+            trusted=local and self._config.trust_loopback,
+            login=self._log_ins is not None,
+            plaintext_login=local,
+            tls_offered=self._tls is not None,
+        )
+
+    def admit(self, session: SmtpSession) -> bytes:
+        """Why it cannot come in, or nothing. A tenth of the places is kept for programs on this machine."""
+        self._sessions.add(session)
+        session.seen = session.since = self.now
+        self._per_address[session.peer] += 1
+        places = self._config.max_sessions
+        if is_loopback(session.peer):
+            return TOO_MANY if len(self._sessions) > places else b""
+        if self._is_denied(session.peer):
+            return DENIED
+        if len(self._sessions) > places - places // 10:
+            return TOO_MANY
+        return TOO_MANY_OF_YOURS if self._per_address[session.peer] > self._config.max_sessions_per_address else b""
+
+    def _is_denied(self, peer: str) -> bool:
+        if not self._deny:
+            return False
+        client = ip_address(peer.partition("%")[0])
+        mapped = getattr(client, "ipv4_mapped", None)
+        return any((mapped or client) in network for network in self._deny)
+
+    def gone(self, session: SmtpSession) -> None:
+        """It ended. May be told twice."""
+        if session in self._sessions:
+            self._sessions.discard(session)
+            self._held_back.discard(session)
+            self._per_address[session.peer] -= 1
+            if not self._per_address[session.peer]:
+                del self._per_address[session.peer]
+
+    def weigh(self, size: int) -> None:
+        """Account for `size` more bytes in memory, or fewer."""
+        self._weight += size
+        if self._weight > self._memory:
+            self.is_full = True
+        elif self.is_full and self._weight <= self._memory // 2:
+            self.is_full = False
+            while self._held_back:
+                self._held_back.pop().resume(BUDGET)
+
+    def hold_back(self, session: SmtpSession) -> None:
+        """Memory is used up: whoever brings more has to wait."""
+        session.pause(BUDGET)
+        self._held_back.add(session)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what a callback cannot do: log-ins, handshakes, large messages."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def log_in(self, identity: str, secret: str, *, peer: str) -> Client | None:
+        assert self._log_ins is not None
+        return await self._log_ins.check(identity, secret, peer=peer)
+
+    @staticmethod
+    def sender_check(client: Client) -> Callable[[str], Refusal | None]:
+        """What MAIL says to a sender that `client` may not use (S8). The From field is checked by `submit`."""
+        refused = Refusal(553, "5.7.1", "This log-in may not send as that address: use one of its own senders")
+        return lambda sender: None if address.allowed(sender, client.senders) else refused
+
+    async def start_tls(self, transport: asyncio.Transport, session: SmtpSession) -> asyncio.Transport | None:
+        assert self._tls is not None
+        return await asyncio.get_running_loop().start_tls(
+            transport, session, self._tls, server_side=True, ssl_handshake_timeout=self.spans.handshake
+        )
+
+    def _tick(self) -> None:
+        """One timer for all sessions: a timer for each command would cost more than the command."""
+        loop = asyncio.get_running_loop()
+        self.now = loop.time()
+        for session in list(self._sessions):
+            session.check_deadlines(self.now)
+        self._ticker = loop.call_later(TICK, self._tick)
+
+
+def _certificate(config: Smtp) -> ssl.SSLContext | None:
+    if config.tls_certificate is None or config.tls_key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(config.tls_certificate, config.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"The certificate {config.tls_certificate} with the key {config.tls_key} cannot be used: {error}. "
+            "SMTP was not started. Check that both files are PEM, belong together, and can be read by this user."
+        ) from None
+    return context
+
+
+def _teach(listener: Listener, error: OSError) -> str:
+    return (
+        f"SMTP cannot listen on {listener}: {error.strerror or error}. Nothing was started. Stop what uses this address "
+        f"(see `ss -ltnp 'sport = :{listener.port}'`), or set another one: [smtp] listen, or SECONDPOST_SMTP__LISTEN."
+    )

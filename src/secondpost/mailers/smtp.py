@@ -1,0 +1,317 @@
+"""Any SMTP server: a pool of kept sessions, each carrying messages pipelined and chained.
+
+Rule: a session that was found dead before anybody judged the message costs the message nothing; it takes a fresh one.
+"""
+
+import asyncio
+import platform
+from collections import deque
+from typing import ClassVar, Final
+
+from secondpost.core.connection import Connection
+from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase
+from secondpost.mailers import presets
+from secondpost.mailers.base import Abilities, Crossing, Parcel, Report, Setting, Verdict
+from secondpost.mailers.smtp_connect import Failure, Server, connect, is_loopback
+from secondpost.mailers.smtp_session import Ride, Session
+from secondpost.wire.client_envelope import GO, OVER
+from secondpost.wire.client_sign_in import Account
+from secondpost.wire.client_transcript import render
+from secondpost.wire.smtp_client import State
+
+TICK: Final = 0.2  # how exactly deadlines are kept; a timer per command would cost more than the command
+NARROW: Final = 60.0  # how long a refused session keeps us from opening another one
+
+
+class Smtp:
+    """One SMTP server."""
+
+    name: ClassVar[str] = "smtp"
+    title: ClassVar[str] = "Other SMTP"
+    can: ClassVar[Abilities] = Abilities()
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(name="preset", label="Provider", kind="choice", choices=("", *presets.PRESETS), help="Fills in host, port and encryption."),
+        Setting(name="host", label="SMTP Host", help="For example smtp.example.com."),
+        Setting(name="encryption", label="Encryption", kind="choice", choices=("starttls", "tls", "none"), default="starttls", help="starttls: port 587; tls: from the first byte, port 465; none: only for servers on this machine."),
+        Setting(name="port", label="SMTP Port", kind="number", default=0, help="0: 587 for starttls, 465 for tls, 25 for none."),
+        Setting(name="auth", label="Authentication", kind="choice", choices=("auto", "plain", "login", "xoauth2"), default="auto", help="auto: whatever the server offers. xoauth2: the password is an access token."),
+        Setting(name="username", label="SMTP Username", help="Empty: no log-in."),
+        Setting(name="password", label="SMTP Password", kind="secret"),
+        Setting(name="helo", label="Name for EHLO", help="Empty: this machine's name."),
+        Setting(name="ca_file", label="CA file", help="PEM file with the authorities to trust instead of the system's, for private servers."),
+        Setting(name="allow_plaintext_auth", label="Allow log-in without encryption", kind="toggle", default=False, help="Sends the password in the clear. Never needed for a server on this machine."),
+        Setting(name="idle_seconds", label="Close idle sessions after", kind="number", default=10, help="Seconds."),
+        Setting(name="session_messages", label="Messages per session", kind="number", default=0, help="0: no limit but the server's own."),
+        Setting(name="chaining", label="Chain messages", kind="toggle", default=True, help="Send the next envelope while the server still thinks about the last message (needs PIPELINING)."),
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection) -> None:
+        self._timeouts = connection.timeouts
+        self._server = server(connection)
+        self._limit = max(1, connection.limits.sessions)
+        self._idle_seconds = float(connection.settings.get("idle_seconds") or 10)
+        self._session_messages = int(connection.settings.get("session_messages") or 0)
+        self._chains = bool(connection.settings.get("chaining", True))
+        self._width = self._limit  # sessions that the server lets us have, as far as we know
+        self._narrow_until = 0.0
+        self._closed = False
+        self._live: set[Session] = set()
+        self._idle: list[Session] = []  # the one used last is at the end, so that the others may grow old
+        self._single: dict[Session, None] = {}  # busy with one ride, and may take another behind it; oldest first
+        self._waiting: deque[Ride] = deque()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._ticker: asyncio.TimerHandle | None = None
+
+    @property
+    def capacity(self) -> int:
+        """Two for each session: one is answered while the next is on its way."""
+        return self._limit * 2 if self._chains else self._limit
+
+    # ── sending ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def send(self, parcel: Parcel, crossing: Crossing) -> Report:
+        ride = await self._carry(parcel, crossing, fresh=False)
+        if ride.stale:
+            ride = await self._carry(parcel, crossing, fresh=True)
+        return self._report(ride, parcel)
+
+    async def _carry(self, parcel: Parcel, crossing: Crossing, *, fresh: bool) -> Ride:
+        loop = asyncio.get_running_loop()
+        ride = Ride(parcel, crossing, loop.create_future(), fresh=fresh)
+        try:
+            self._place(ride, loop)
+            await ride.turn
+            if ride.stage == GO:
+                await self._cross(ride, loop)
+        except BaseException:
+            if not ride.passed:
+                self._withdraw(ride)
+            raise
+        return ride
+
+    async def _cross(self, ride: Ride, loop: asyncio.AbstractEventLoop) -> None:
+        session = ride.session
+        assert session is not None
+        if ride.large:
+            await session.stream(ride)
+            if ride.stage == OVER:
+                return
+        granted = await ride.crossing.take()
+        if ride.stage == OVER:  # the line was lost meanwhile: nothing was sent
+            return
+        if not granted:
+            ride.abandoned = True
+            self._withdraw(ride)
+            return
+        ride.turn = loop.create_future()
+        session.cross(ride)
+        await ride.turn
+
+    def _withdraw(self, ride: Ride) -> None:
+        outcome = Deferred(Fault.LOCAL, "given up before the point of no return")
+        if ride.session is not None:
+            ride.session.abandon(ride, outcome)
+            self._settled(ride.session)
+        elif ride in self._waiting:
+            self._waiting.remove(ride)
+            ride.end(outcome)
+
+    def _report(self, ride: Ride, parcel: Parcel) -> Report:
+        outcomes = tuple([outcome or Deferred(Fault.UNREACHABLE, "no session") for outcome in ride.outcomes])
+        if ride.failed:
+            return Report(outcomes=outcomes, phase=ride.failed[0], transcript=ride.failed[1])
+        transcript = ""
+        if ride.session and (parcel.trace or any(type(outcome) is not Accepted for outcome in outcomes)):
+            client = ride.session.client
+            transcript = render(client.log, ride, self._server.account.secrets, client.ending)
+        return Report(outcomes=outcomes, phase=ride.phase, transcript=transcript, abandoned=ride.abandoned)
+
+    # ── the pool ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _place(self, ride: Ride, loop: asyncio.AbstractEventLoop) -> None:
+        """An idle session, else a new one, else behind another ride, else wait."""
+        if self._ticker is None:
+            self._ticker = loop.call_later(TICK, self._tick, loop)
+        if self._idle and not ride.fresh:
+            self._begin(self._idle.pop(), ride)
+            return
+        if self._idle and not self._room(loop):
+            self._hang_up(self._idle.pop(0))
+        if self._room(loop):
+            self._wait(ride, loop)
+            self._open()
+        elif self._single and not ride.fresh:
+            self._begin(next(iter(self._single)), ride)
+        else:
+            self._wait(ride, loop)
+
+    def _wait(self, ride: Ride, loop: asyncio.AbstractEventLoop) -> None:
+        ride.deadline = loop.time() + self._timeouts.command.total_seconds()
+        self._waiting.append(ride)
+
+    def _begin(self, session: Session, ride: Ride) -> None:
+        session.begin(ride)
+        self._shelve(session)
+
+    def _room(self, loop: asyncio.AbstractEventLoop) -> bool:
+        if self._width < self._limit and loop.time() > self._narrow_until:
+            self._width = self._limit
+        return len(self._live) + len(self._opening) < self._width
+
+    def _settled(self, session: Session) -> None:
+        """A session has room again, or is gone."""
+        if session not in self._live:
+            return
+        if session.gone or (session.client.state is State.OVER and not session.load):
+            self._forget(session)
+            return
+        while self._waiting and self._accepts(session, self._waiting[0]):
+            session.begin(self._waiting.popleft())
+        self._shelve(session)
+
+    def _accepts(self, session: Session, ride: Ride) -> bool:
+        return session.client.state is State.READY and session.load < (2 if self._may_chain(session) and not ride.fresh else 1)
+
+    def _may_chain(self, session: Session) -> bool:
+        if not self._chains or not session.client.extensions.pipelining:
+            return False
+        queue = session.client.queue
+        return not queue or not queue[0].large
+
+    def _shelve(self, session: Session) -> None:
+        """Put it where the next ride looks for it."""
+        load = session.load
+        if session.client.state is not State.READY:
+            self._single.pop(session, None)
+        elif load == 0:
+            self._single.pop(session, None)
+            session.idle_since = asyncio.get_running_loop().time()
+            self._retire_or_keep(session)
+        elif load == 1 and self._may_chain(session):
+            self._single[session] = None
+        else:
+            self._single.pop(session, None)
+
+    def _retire_or_keep(self, session: Session) -> None:
+        if self._closed or (self._session_messages and session.client.carried >= self._session_messages):
+            self._hang_up(session)
+        else:
+            self._idle.append(session)
+
+    def _hang_up(self, session: Session) -> None:
+        session.hang_up()
+        self._forget(session)
+
+    def _forget(self, session: Session) -> None:
+        self._live.discard(session)
+        self._single.pop(session, None)
+        if session in self._idle:
+            self._idle.remove(session)
+        loop = asyncio.get_running_loop()
+        while len(self._waiting) > len(self._opening) and self._room(loop):
+            self._open()
+
+    # ── opening ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self) -> None:
+        task = asyncio.create_task(self._opened())
+        self._opening.add(task)
+
+    async def _opened(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            result = await connect(self._server, self._settled)
+        finally:
+            self._opening.discard(task)
+        if isinstance(result, Failure):
+            self._not_opened(result)
+        elif result.gone:
+            self._forget(result)
+        else:
+            self._chains = self._chains and result.client.extensions.pipelining
+            self._live.add(result)
+            self._settled(result)
+
+    def _not_opened(self, failure: Failure) -> None:
+        """A server that lets us have some sessions but not more is well: who waits gets one of those. Else all who wait fail."""
+        if any(session.load for session in self._live):
+            self._width = max(1, len(self._live))
+            self._narrow_until = asyncio.get_running_loop().time() + NARROW
+            return
+        count = 1 if self._opening else len(self._waiting)
+        for ride in [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]:
+            _fail(ride, failure.outcome, failure.phase, failure.transcript)
+
+    # ── time ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for session in list(self._live):
+            session.tick(now)
+        for session in [session for session in self._idle if now - session.idle_since > self._idle_seconds]:
+            self._hang_up(session)
+        if not self._opening:
+            self._give_up_waiting(now)
+        busy = self._live or self._waiting or self._opening
+        self._ticker = loop.call_later(TICK, self._tick, loop) if busy else None
+
+    def _give_up_waiting(self, now: float) -> None:
+        while self._waiting and self._waiting[0].deadline < now:
+            text = f"no session became free within {self._timeouts.command.total_seconds():g} s: all wait for the server's answers"
+            _fail(self._waiting.popleft(), Deferred(Fault.UNREACHABLE, text), Phase.CONNECT, "")
+
+    # ── signing in, and the end ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def verify(self) -> Verdict:
+        result = await connect(self._server, lambda _: None)
+        if isinstance(result, Failure):
+            return Verdict(outcome=result.outcome, phase=result.phase, transcript=result.transcript)
+        client = result.client
+        details = {"server": f"{self._server.host} port {self._server.port}", "extensions": " ".join(sorted(client.extensions.names))}
+        if client.encrypted:
+            details["tls"] = result.transport.get_extra_info("ssl_object").version()
+        transcript = render(client.log, None, self._server.account.secrets)
+        greeting = str(client.log[0])
+        result.hang_up()
+        return Verdict(outcome=Accepted(greeting), phase=Phase.LOGIN, transcript=transcript, details=details | {"greeting": greeting})
+
+    async def close(self) -> None:
+        self._closed = True
+        for session in list(self._idle):
+            self._hang_up(session)
+
+
+def _fail(ride: Ride, outcome: Outcome, phase: Phase, transcript: str) -> None:
+    ride.failed = phase, transcript
+    ride.end(outcome)
+    ride.wake()
+
+
+_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
+
+
+def server(connection: Connection) -> Server:
+    """Where the settings lead, with what the preset knows."""
+    settings = connection.settings
+    preset = presets.PRESETS.get(str(settings.get("preset") or ""))
+    encryption = str(settings.get("encryption") or (preset.encryption if preset else "starttls"))
+    host = str(settings.get("host") or (preset.host if preset else "localhost"))
+    port = int(settings.get("port") or (preset.port if preset and preset.encryption == encryption else _PORTS[encryption]))
+    account = Account(
+        helo=str(settings.get("helo") or _own_name()),
+        starttls=encryption == "starttls",
+        auth=str(settings.get("auth") or "auto"),  # type: ignore[arg-type]  # one of the choices
+        username=str(settings.get("username") or (preset.username if preset else "")),
+        password=str(settings.get("password") or ""),
+        plaintext_auth=bool(settings.get("allow_plaintext_auth")) or is_loopback(host),
+    )
+    return Server(
+        host=host, port=port, tls=encryption == "tls", ca_file=str(settings.get("ca_file") or ""), account=account, timeouts=connection.timeouts
+    )
+
+
+def _own_name() -> str:
+    """What we call ourselves. A name without a dot is no name to the world; an address literal always is one."""
+    name = platform.node()
+    return name if "." in name and name.isascii() else "[127.0.0.1]"

@@ -1,0 +1,192 @@
+"""From a host name to a session that is signed in, or to a reason that helps.
+
+Rule: nothing blocks the loop, every phase has its deadline, and every failure says what to look at.
+"""
+
+import asyncio
+import functools
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import aiohappyeyeballs
+
+from secondpost.core.connection import Timeouts
+from secondpost.core.outcome import Deferred, Fault, Outcome, Phase
+from secondpost.mailers.smtp_session import Session
+from secondpost.wire.client_sign_in import Account
+from secondpost.wire.client_transcript import render
+from secondpost.wire.smtp_client import Client, State
+
+HANDSHAKE: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where to connect, and how to introduce ourselves there."""
+
+    host: str
+    port: int
+    tls: bool  # from the first byte (RFC 8314)
+    ca_file: str
+    account: Account
+    timeouts: Timeouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why there is no session."""
+
+    outcome: Outcome
+    phase: Phase
+    transcript: str
+
+
+@functools.cache
+def context(ca_file: str) -> ssl.SSLContext:
+    """Verifies the certificate and the host name, always. `ca_file`: trust these authorities alone."""
+    made = ssl.create_default_context(cafile=ca_file or None)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    return made
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine, as far as its name tells."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
+async def connect(server: Server, settled: Callable[[Session], None]) -> Session | Failure:
+    """Connect and sign in."""
+    client = Client(server.account, encrypted=server.tls)
+    session = Session(client, server.timeouts, settled)
+    phase = Phase.CONNECT
+    try:
+        sock = await _reach(server)
+        phase = Phase.TLS if server.tls else Phase.GREETING
+        await _wrap(server, session, sock)
+        phase = Phase.GREETING
+        while client.state is State.SIGNING_IN:
+            async with asyncio.timeout(server.timeouts.command.total_seconds()):
+                await session.progress()
+            if client.state is State.HANDSHAKE:
+                phase = Phase.TLS
+                await _start_tls(server, session)
+                phase = Phase.GREETING
+            elif len(client.log) > 2:
+                phase = Phase.LOGIN
+    except (OSError, TimeoutError) as error:
+        client.failure = client.failure or (Deferred(Fault.UNREACHABLE, explain(error, server, phase)), phase)
+    except BaseException:
+        _drop(session)
+        raise
+    if client.failure is None:
+        return session
+    _drop(session)
+    outcome, phase = client.failure
+    transcript = render(client.log, None, server.account.secrets, getattr(outcome, "reply", ""))
+    return Failure(outcome=outcome, phase=phase, transcript=transcript)
+
+
+def _drop(session: Session) -> None:
+    transport = getattr(session, "transport", None)
+    if transport is not None:
+        if session.client.state is State.OVER:
+            session.hang_up()
+        else:
+            transport.abort()
+
+
+async def _reach(server: Server) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(server.timeouts.connect.total_seconds()):
+        found = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+        addresses = [(family, kind, protocol, name, address) for family, kind, protocol, name, address in found]
+        return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
+
+
+async def _wrap(server: Server, session: Session, sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        if not server.tls:
+            await loop.create_connection(lambda: session, sock=sock)
+            return
+        tls = await asyncio.to_thread(context, server.ca_file)
+        async with asyncio.timeout(HANDSHAKE):
+            await loop.create_connection(
+                lambda: session, sock=sock, ssl=tls, server_hostname=server.host, ssl_handshake_timeout=HANDSHAKE
+            )
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _start_tls(server: Server, session: Session) -> None:
+    tls = await asyncio.to_thread(context, server.ca_file)
+    if session.client.state is not State.HANDSHAKE:  # something came in the clear meanwhile
+        return
+    async with asyncio.timeout(HANDSHAKE):
+        transport = await asyncio.get_running_loop().start_tls(
+            session.transport, session, tls, server_hostname=server.host, ssl_handshake_timeout=HANDSHAKE
+        )
+    if transport is None:
+        raise ConnectionResetError("the connection was lost in the TLS handshake")
+    session.secured(transport)
+
+
+# ── explaining ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# OpenSSL's X509_V_ERR_*.
+_CERTIFICATE: Final = {
+    10: "its certificate has expired. Its administrator must renew it",
+    9: "its certificate is not valid yet. Check this machine's clock",
+    18: "its certificate is self-signed. Give the certificate's authority as CA file if this is your own server",
+    19: "its certificate comes from an unknown authority. Give the authority as CA file if this is your own server",
+    20: "its certificate comes from an unknown authority. Give the authority as CA file if this is your own server",
+    21: "its certificate comes from an unknown authority. Give the authority as CA file if this is your own server",
+    62: "its certificate is for another name. Use the host name that the certificate names",
+    64: "its certificate is for another name. Use the host name that the certificate names",
+}
+_OTHER_PORTS: Final = "Your host may block the ports 25, 465 or 587; try 2525 if the provider has it"
+
+
+def explain(error: Exception, server: Server, phase: Phase) -> str:
+    """What went wrong on the way, and what to look at."""
+    where = f"{server.host} port {server.port}"
+    if isinstance(error, socket.gaierror):
+        return f"The name {server.host} does not resolve ({error.strerror}). Check the host name and this machine's DNS."
+    if isinstance(error, ssl.SSLError):
+        return _explain_tls(error, where)
+    if isinstance(error, TimeoutError):
+        return _explain_time(server, phase, where)
+    if isinstance(error, ConnectionRefusedError):
+        return f"{where} refused the connection: nothing listens there, or a firewall says no. Check host and port."
+    if phase is Phase.TLS:
+        return f"{where} ended the TLS handshake ({error}). Does this port speak {'TLS from the first byte' if server.tls else 'STARTTLS'}?"
+    return f"{where} cannot be reached: {error.strerror or error}." if isinstance(error, OSError) else str(error)
+
+
+def _explain_tls(error: ssl.SSLError, where: str) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        known = _CERTIFICATE.get(error.verify_code)
+        return f"{where} could not prove who it is: {known or error.verify_message}. Nothing was sent."
+    if "WRONG_VERSION_NUMBER" in str(error):
+        return f"{where} does not speak TLS from the first byte. Choose STARTTLS (port 587), or port 465 for TLS."
+    return f"{where} and this machine found no common TLS: {error.reason or error}. TLS 1.2 is the least that is used."
+
+
+def _explain_time(server: Server, phase: Phase, where: str) -> str:
+    times = server.timeouts
+    if phase is Phase.CONNECT:
+        return f"{where} did not answer within {times.connect.total_seconds():g} s. {_OTHER_PORTS}."
+    if phase is Phase.TLS:
+        return f"{where} did not finish the TLS handshake within {HANDSHAKE:g} s."
+    text = f"{where} did not answer within {times.command.total_seconds():g} s."
+    if server.port == 465 and not server.tls:
+        return f"{text} Port 465 expects TLS from the first byte: choose the encryption TLS, or port 587 for STARTTLS."
+    return text

@@ -1,0 +1,237 @@
+"""The connections of a running gateway: kept, verified, tested, and given their roles.
+
+Rule: what the file or the environment sets is locked; what is in use is not removed without a replacement.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from secondpost.core import routing
+from secondpost.core import message as rfc5322
+from secondpost.core.connection import Connection
+from secondpost.core.delivery import Move
+from secondpost.core.outcome import Accepted
+from secondpost.errors import SecondpostError
+from secondpost.mailers.base import Mailer, Report, Verdict
+from secondpost.service import compose
+from secondpost.service.desk import Desk
+from secondpost.service.diagnosis import diagnose
+from secondpost.service.line import Line
+from secondpost.service.submit import Submit, lease_of
+from secondpost.service.trial import Trials
+from secondpost.service.worker import Worker
+from secondpost.store.base import Store
+
+KIND = "connection"
+ROLES = "roles"
+MASK = "••••••"
+
+
+@dataclass(slots=True)
+class Connections:
+    """`fixed` come from the configuration, the rest from the store."""
+
+    store: Store
+    desk: Desk
+    worker: Worker
+    trials: Trials
+    now: Callable[[], datetime]
+    find: Callable[[str], type[Mailer]]
+    parse: Callable[[str, Mapping[str, Any]], Connection]
+    fixed: dict[str, Connection]
+    fixed_primary: str = ""
+    fixed_backup: str = ""
+    fixed_rules: Sequence[Mapping[str, Any]] = ()
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    async def load(self) -> None:
+        """Read the store's connections and put all of them to work."""
+        self.kept = await self.store.all(KIND)
+        roles = await self.store.get(ROLES, "backup") or {}
+        connections = {**{name: self.parse(name, kept) for name, kept in self.kept.items()}, **self.fixed}
+        primary = self.fixed_primary or next(iter(self.fixed or connections), "")
+        backup = self.fixed_backup or roles.get("name") or ""
+        self.desk.arrange(connections, primary=primary, backup=backup if backup in connections else "")
+        await self._staff(connections)
+
+    async def _staff(self, connections: Mapping[str, Connection]) -> None:
+        """Give every connection a line; one whose settings changed gets a new one and the old one ends its work."""
+        lines = self.worker.lines
+        for name in [name for name in lines if connections.get(name) != lines[name].connection]:
+            await self._retire(lines.pop(name))
+        for name, connection in connections.items():
+            if name not in lines:
+                line = Line(connection, self.find(connection.mailer)(connection))
+                lines[name] = line
+                await self.trials.restore(line)
+        self.worker.fallback_route = self.desk.ordinary.connections
+
+    async def _retire(self, line: Line) -> None:
+        line.retired = True
+        self.worker.reroute(line, self.now())
+        line.dismiss()
+        await line.mailer.close()
+
+    # Showing -------------------------------------------------------------------------------------------------------
+
+    def show(self) -> list[dict[str, Any]]:
+        return [self._row(connection) for connection in self.desk.connections.values()]
+
+    def _row(self, connection: Connection) -> dict[str, Any]:
+        mailer = self.find(connection.mailer)
+        secret = {setting.name for setting in mailer.settings if setting.kind == "secret"}
+        settings = {
+            name: (MASK if value else "") if name in secret else value for name, value in connection.settings.items()
+        }
+        return {
+            "name": connection.name,
+            "nickname": connection.nickname,
+            "mailer": connection.mailer,
+            "title": f"{connection.nickname or connection.name} ({mailer.title})",
+            "role": self._role(connection.name),
+            "enabled": connection.enabled,
+            "origin": connection.origin,
+            "locked": connection.name in self.fixed,
+            "state": self.worker.lines[connection.name].breaker.state.value,
+            "settings": settings,
+        }
+
+    def _role(self, name: str) -> str:
+        if name == self.desk.primary:
+            return "primary"
+        return "backup" if name == self.desk.backup else "additional"
+
+    def backup(self) -> dict[str, Any]:
+        return {"backup": self.desk.backup or None, "locked": bool(self.fixed_backup)}
+
+    def rules(self) -> list[dict[str, Any]]:
+        return [routing.to_dict(rule) for rule in self.desk.rules]
+
+    def explain(self, content: bytes, sender: str, recipients: tuple[str, ...]) -> dict[str, Any]:
+        """Which route a message would take, and why."""
+        head, body = rfc5322.split(content)
+        summary = rfc5322.summarize(head)
+        message = rfc5322.Message(head, body)
+        facts = routing.facts(
+            summary, message, sender=sender or summary.from_email, recipients=recipients or summary.to, client=""
+        )
+        rule = routing.first(self.desk.rules, facts, self.desk.connections, self.desk.matcher)
+        verdict = self.desk.verdict(rule)
+        return {
+            "route": rule.name if rule else None,
+            "connections": list(verdict.connections),
+            "blocked": verdict.blocked,
+            "rules": routing.explain(self.desk.rules, facts, self.desk.connections, self.desk.matcher),
+        }
+
+    # Changing ------------------------------------------------------------------------------------------------------
+
+    def known(self, name: str) -> Connection:
+        """Raises `SecondpostError` naming those that exist."""
+        try:
+            return self.desk.connections[name]
+        except KeyError:
+            names = ", ".join(self.desk.connections) or "none"
+            raise SecondpostError(f"There is no connection {name!r}. Connections: {names}.") from None
+
+    async def add(self, name: str, **fields: Any) -> dict[str, Any]:
+        """Keep a new connection and put it to work."""
+        if name in self.desk.connections:
+            raise SecondpostError(f"There is already a connection {name!r}. Choose another name, or remove it first.")
+        self.parse(name, fields)
+        await self.store.put(KIND, name, fields)
+        await self.load()
+        return self._row(self.known(name))
+
+    async def remove(self, name: str, replacement: str | None) -> None:
+        """Forget a connection. Its waiting mail takes the ordinary route."""
+        self.known(name)
+        if name in self.fixed:
+            raise SecondpostError(f"The connection {name!r} is set by the configuration file or the environment: remove it there.")
+        if uses := self._uses(name):
+            if replacement is None:
+                raise SecondpostError(f"The connection {name!r} is in use ({', '.join(uses)}). Name a replacement with --replacement.")
+            self.known(replacement)
+            await self.set_backup(replacement)
+        await self.store.delete(KIND, name)
+        await self.load()
+
+    def _uses(self, name: str) -> Sequence[str]:
+        uses = ["primary"] if name == self.desk.primary else []
+        if name == self.desk.backup:
+            uses.append("backup")
+        return uses + [f"route {rule.name}" for rule in self.desk.rules if name in (rule.connection, *rule.backups)]
+
+    async def set_backup(self, name: str | None) -> dict[str, Any]:
+        """Choose the Backup Connection, or none."""
+        if self.fixed_backup:
+            raise SecondpostError("The Backup Connection is set by the configuration file or the environment: change it there.")
+        if name is not None:
+            self.known(name)
+            if name == self.desk.primary:
+                raise SecondpostError(f"{name!r} is the Primary Connection; the backup must be another one.")
+        await self.store.put(ROLES, "backup", {"name": name})
+        await self.load()
+        return self.backup()
+
+    # Trying --------------------------------------------------------------------------------------------------------
+
+    async def verify(self, name: str | None) -> list[dict[str, Any]]:
+        """Sign in to one connection or to all, and send nothing."""
+        chosen = [self.known(name)] if name else list(self.desk.connections.values())
+        return [self._verdict(connection, await self._mailer(connection).verify()) for connection in chosen]
+
+    def _mailer(self, connection: Connection) -> Mailer:
+        return self.worker.lines[connection.name].mailer
+
+    def _verdict(self, connection: Connection, verdict: Verdict) -> dict[str, Any]:
+        ok = isinstance(verdict.outcome, Accepted)
+        return {
+            "name": connection.name,
+            "ok": ok,
+            "phase": verdict.phase.value,
+            "reply": verdict.outcome.reply,
+            "advice": None if ok else diagnose(verdict.outcome, verdict.phase, connection),
+            "transcript": verdict.transcript,
+            "details": dict(verdict.details or {}),
+        }
+
+    async def test(
+        self, to: str, *, connection: str | None, plain: bool, like_real: bool, submit: Submit
+    ) -> dict[str, Any]:
+        """Send a test message by one connection without fallback, or like a real message."""
+        chosen = self.known(connection or self.desk.primary)
+        parts = compose.test_parts(to, plain=plain, connection=chosen.title)
+        sender = chosen.sender.email or f"secondpost@{submit.hostname}"
+        draft = compose.draft(submit.new_id(), sender=sender, to=[to], tag="test", **parts)
+        if like_real:
+            receipt = await submit(draft)
+            return {"ok": True, "id": rfc5322.id_text(receipt.id), "queued": True}
+        return await self._carry(replace(draft, connection=chosen.name), chosen, submit)
+
+    async def _carry(self, draft: Any, connection: Connection, submit: Submit) -> dict[str, Any]:
+        begun = self.now()
+        submission = replace(submit.prepare(draft), worker=self.worker.name)
+        receipt = await self.store.accept(submission)
+        stored = self.now()
+        report: Report = await self.worker.try_once(lease_of(submission, trace=True), connection.name)
+        ended = self.now()
+        outcome = report.outcomes[0]
+        # A test that failed must not be tried again by itself.
+        await self.store.move(receipt.id, None, Move.CANCEL, now=ended, due=None, reason="a test is tried once")
+        ok = isinstance(outcome, Accepted)
+        return {
+            "ok": ok,
+            "id": rfc5322.id_text(receipt.id),
+            "outcome": type(outcome).__name__.lower(),
+            "phase": report.phase.value,
+            "reply": outcome.reply,
+            "diagnosis": None if ok else diagnose(outcome, report.phase, connection),
+            "stages": [
+                {"name": "on disk", "ms": round((stored - begun).total_seconds() * 1000, 1)},
+                {"name": "carried", "ms": round((ended - stored).total_seconds() * 1000, 1)},
+            ],
+            "transcript": report.transcript,
+        }

@@ -1,0 +1,113 @@
+"""Housekeeping: what must happen without anybody asking. Leases, expiry, doubts, retention, probes, the refilling of the worker.
+
+Rule: each duty is small, safe to repeat, and its failure never stops the others.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from secondpost.core.delivery import Move
+from secondpost.core.priority import Policy, Priority, WhenUnclear
+from secondpost.errors import StoreError
+from secondpost.service.nondelivery import NonDelivery
+from secondpost.service.submit import Submit
+from secondpost.service.worker import Worker
+from secondpost.store.base import Store
+
+logger = logging.getLogger(__name__)
+
+LEASE_TIME = timedelta(minutes=2)
+BATCH = 500
+
+
+@dataclass(slots=True)
+class Housekeeping:
+    """The duties of one process, each with its rhythm in seconds."""
+
+    store: Store
+    worker: Worker
+    submit: Submit
+    nondelivery: NonDelivery
+    policies: dict[Priority, Policy]
+    now: Callable[[], datetime]
+    boot: str
+    content_kept: timedelta
+    log_kept: timedelta
+    alone: bool = True
+    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin all duties."""
+        duties: tuple[tuple[Callable[[], Awaitable[object]], float], ...] = (
+            (self.refill, 0.05),
+            (self.worker.save_unsaved, 0.5),
+            (self.submit.give_up, 1.0),
+            (self.doubts, 1.0),
+            (self.expire, 5.0),
+            (self.leases, LEASE_TIME.total_seconds() / 4),
+            (self.purge, 600.0),
+        )
+        self._tasks = [asyncio.create_task(self._every(rhythm, duty)) for duty, rhythm in duties]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _every(self, rhythm: float, duty: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            try:
+                await duty()
+            except StoreError as error:
+                logger.error("%s must wait: %s", duty.__name__, error)
+            except Exception:
+                logger.exception("%s failed by a fault of our own", duty.__name__)
+            await asyncio.sleep(rhythm)
+
+    async def refill(self) -> None:
+        """Bring due mail to the worker as long as there is some; then look again after a pause."""
+        while await self.worker.refill():
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.5 if self.worker.held < self.worker.max_held // 4 else 0.0)
+
+    async def recover(self) -> None:
+        """At start: become known, and take back what a worker that died held."""
+        await self.leases()
+
+    async def leases(self) -> None:
+        """Keep this worker's leases, and take back those of the dead."""
+        now = self.now()
+        await self.store.enroll(self.worker.name, boot=self.boot, expires=now + LEASE_TIME)
+        waiting, unclear = await self.store.lapse(now=now, alone=self.alone, keep=self.worker.name)
+        if waiting or unclear:
+            logger.warning("a worker died: %d deliveries wait again, %d are unclear", waiting, unclear)
+            text = f"a worker died: {waiting} deliveries wait again, {unclear} are unclear"
+            await self.store.event("lapse", at=now, text=text)
+
+    async def doubts(self) -> None:
+        """Doubts that nothing settled in time: the policy of their priority acts."""
+        now = self.now()
+        for message, number, priority in await self.store.doubts(now=now, limit=BATCH):
+            again = self.policies[priority].when_unclear is WhenUnclear.SEND_AGAIN
+            if again:
+                reason = "policy: send again; possible duplicate"
+                await self.store.move(message, [number], Move.SEND_AGAIN, now=now, due=now, reason=reason)
+
+    async def expire(self) -> None:
+        """End what nobody took in time, and tell its sender."""
+        now = self.now()
+        for message, numbers in await self.store.expire(now=now, limit=BATCH):
+            await self.nondelivery.expired(message, numbers)
+
+    async def purge(self) -> None:
+        """Drop content and log entries whose time is over."""
+        now = self.now()
+        while any(
+            await self.store.purge(
+                content_before=now - self.content_kept, log_before=now - self.log_kept, now=now, limit=BATCH
+            )
+        ):
+            await asyncio.sleep(0)

@@ -1,0 +1,203 @@
+"""What a person can do with the gateway: one method an operation, plain JSON-able values in and out.
+
+Rule: the command line and later the web admin do the same things by the same words; nobody writes into the store around them.
+"""
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from inspect import isfunction
+from typing import Any
+
+from secondpost.core import message as rfc5322
+from secondpost.core.delivery import Move, State
+from secondpost.errors import SecondpostError
+from secondpost.service import compose, present
+from secondpost.service.connections import Connections
+from secondpost.service.credentials import Credentials
+from secondpost.service.submit import Draft, Submit
+from secondpost.service.worker import Worker
+from secondpost.store.base import Query, Store
+
+VERDICTS = {"arrived": Move.SETTLE_ARRIVED, "refused": Move.SETTLE_REFUSED, "send_again": Move.SEND_AGAIN}
+
+
+@dataclass(slots=True)
+class Operations:
+    """Every operation by its name; `named` finds one for the control door."""
+
+    store: Store
+    worker: Worker
+    submit: Submit
+    connections: Connections
+    credentials: Credentials
+    now: Callable[[], datetime]
+    new_id: Callable[[], int]
+
+    def named(self, name: str) -> Callable[..., Awaitable[Any] | AsyncIterator[Any]]:
+        operation = getattr(self, name, None) if name in OPERATIONS else None
+        if operation is None:
+            raise SecondpostError(f"There is no operation {name!r}. Are the command and the gateway of one version?")
+        return operation  # type: ignore[no-any-return]  # each is one of the methods below
+
+    # Connections ---------------------------------------------------------------------------------------------------
+
+    async def connections_list(self) -> list[dict[str, Any]]:
+        return self.connections.show()
+
+    async def connections_verify(self, name: str | None = None) -> list[dict[str, Any]]:
+        return await self.connections.verify(name)
+
+    async def connections_add(self, name: str, **fields: Any) -> dict[str, Any]:
+        return await self.connections.add(name, **fields)
+
+    async def connections_remove(self, name: str, replacement: str | None = None) -> None:
+        await self.connections.remove(name, replacement)
+
+    async def backup_show(self) -> dict[str, Any]:
+        return self.connections.backup()
+
+    async def backup_set(self, name: str | None) -> dict[str, Any]:
+        return await self.connections.set_backup(name)
+
+    async def routes_list(self) -> list[dict[str, Any]]:
+        return self.connections.rules()
+
+    async def routes_explain(self, content: str, sender: str = "", recipients: list[str] | None = None) -> dict[str, Any]:
+        return self.connections.explain(base64.b64decode(content), sender, tuple(recipients or ()))
+
+    # Queue and log -------------------------------------------------------------------------------------------------
+
+    async def queue(self) -> dict[str, Any]:
+        return present.queue(await self.store.depth(), self.worker, self.now())
+
+    async def log_list(self, **filters: Any) -> dict[str, Any]:
+        query = present.query(filters)
+        rows = await self.store.page(query)
+        more = rfc5322.id_text(rows[-1].id) if len(rows) == query.limit else None
+        return {"rows": [present.row(row) for row in rows], "next": more}
+
+    async def log_show(self, id: str) -> dict[str, Any]:
+        entry = await self.store.entry(self._id(id))
+        if entry is None:
+            raise SecondpostError(f"There is no message {id} in the log. It may be older than the Log Retention Period.")
+        return present.entry(entry, self.worker.policies)
+
+    async def log_content(self, id: str) -> str:
+        content = await self.store.content(self._id(id))
+        if content is None:
+            raise SecondpostError(f"The content of {id} is not kept (any more); its entry in the log stays.")
+        return base64.b64encode(compose.whole(content)).decode()
+
+    async def log_export(self, **filters: Any) -> AsyncIterator[dict[str, Any]]:
+        query = present.query({**filters, "limit": 500})
+        while rows := await self.store.page(query):
+            for row in rows:
+                yield present.row(row)
+            query = present.after(query, rows[-1].id)
+
+    # Messages ------------------------------------------------------------------------------------------------------
+
+    def _id(self, text: str) -> int:
+        try:
+            return rfc5322.parse_id(text)
+        except ValueError as error:
+            raise SecondpostError(str(error)) from None
+
+    async def messages_resend(self, id: str, recipients: list[str] | None = None) -> dict[str, Any]:
+        """A new message that links to the first; what was sent stays as it is."""
+        parent = self._id(id)
+        entry, content = await self.store.entry(parent), await self.store.content(parent)
+        if entry is None or content is None:
+            raise SecondpostError(f"The content of {id} is not kept (any more), so it cannot be sent again.")
+        draft = Draft(
+            id=self.new_id(), sender=entry.row.sender, recipients=tuple(recipients or entry.row.recipients),
+            content=compose.whole(content), client=entry.row.client, entrypoint="resend", trusted=True,
+            priority=entry.row.priority, tag=entry.tag, parent=parent,
+        )  # fmt: skip
+        receipt = await self.submit(compose.checked(draft))
+        return {"id": rfc5322.id_text(receipt.id)}
+
+    async def messages_cancel(self, id: str) -> dict[str, Any]:
+        moved = await self._move(id, None, Move.CANCEL, "cancelled by a person")
+        return {"cancelled": len(moved)}
+
+    async def messages_settle(self, id: str, verdict: str, number: int | None = None) -> dict[str, Any]:
+        """A person says what became of an unclear delivery."""
+        if verdict not in VERDICTS:
+            raise SecondpostError(f"Unknown verdict {verdict!r}: use {', '.join(VERDICTS)}.")
+        numbers = None if number is None else [number]
+        moved = await self._move(id, numbers, VERDICTS[verdict], f"settled by a person: {verdict}", of=State.UNCLEAR)
+        return {"settled": len(moved)}
+
+    async def _move(
+        self, id: str, numbers: list[int] | None, move: Move, reason: str, *, of: State | None = None
+    ) -> tuple[int, ...]:
+        now = self.now()
+        moved = await self.store.move(self._id(id), numbers, move, now=now, due=now, reason=reason)
+        if not moved:
+            state = f" that is {of.value}" if of else " that this can be done to"
+            raise SecondpostError(f"Message {id} has no delivery{state} now. Nothing was changed; see: secondpost log show {id}")
+        return moved
+
+    async def send(self, **fields: Any) -> dict[str, Any]:
+        draft = compose.draft(self.new_id(), **fields)
+        receipt = await self.submit(draft)
+        return {"id": rfc5322.id_text(receipt.id), "duplicate": receipt.duplicate}
+
+    async def email_test(
+        self, to: str, connection: str | None = None, plain: bool = False, like_real: bool = False
+    ) -> dict[str, Any]:
+        """Send a test by one connection, without fallback, or like a real message; tell how it went."""
+        return await self.connections.test(to, connection=connection, plain=plain, like_real=like_real, submit=self.submit)
+
+    # Credentials, database, health ---------------------------------------------------------------------------------
+
+    async def credentials_add(self, name: str, senders: list[str] | None = None) -> dict[str, Any]:
+        return {"name": name, "secret": await self.credentials.add(name, tuple(senders or ()))}
+
+    async def credentials_list(self) -> list[dict[str, Any]]:
+        return self.credentials.list()
+
+    async def credentials_revoke(self, name: str) -> None:
+        await self.credentials.revoke(name)
+
+    async def db_status(self) -> dict[str, Any]:
+        return await self.store.status()
+
+    async def db_migrate(self) -> dict[str, Any]:
+        """Opening the store has migrated it already; say where it stands."""
+        return await self.store.status()
+
+    async def db_backup(self, path: str) -> dict[str, Any]:
+        await self.store.backup(path)
+        return {"path": path}
+
+    async def health(self) -> dict[str, Any]:
+        checks = [await self._check_store(), self._check_sending(), *self._check_connections()]
+        return {"ok": all(check["ok"] for check in checks), "checks": checks}
+
+    async def _check_store(self) -> dict[str, Any]:
+        try:
+            await self.store.ready()
+        except SecondpostError as error:
+            return {"name": "store", "ok": False, "text": str(error)}
+        return {"name": "store", "ok": True, "text": "a message can be put on disk now"}
+
+    def _check_sending(self) -> dict[str, Any]:
+        if self.worker.suspended:
+            return {"name": "sending", "ok": False, "text": "paused: results cannot be written down; nothing is lost"}
+        return {"name": "sending", "ok": True, "text": f"{self.worker.held} messages on their way"}
+
+    def _check_connections(self) -> list[dict[str, Any]]:
+        return [
+            {"name": f"connection {row['name']}", "ok": row["state"] == "closed", "text": f"breaker {row['state']}"}
+            for row in self.connections.show()
+            if row["enabled"]
+        ]
+
+
+OPERATIONS = frozenset(
+    name for name, value in vars(Operations).items() if isfunction(value) and not name.startswith("_") and name != "named"
+)

@@ -1,0 +1,154 @@
+"""Queue and log as plain values for the command line, the API and the pages.
+
+Rule: times are ISO 8601 in UTC, ids are text, states are the words of the state table; nothing here reads or writes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from secondpost.core import message as rfc5322
+from secondpost.core.delivery import State
+from secondpost.core.priority import Policy, Priority, WhenUnclear
+from secondpost.errors import SecondpostError
+from secondpost.service.worker import Worker
+from secondpost.store.base import Depth, LogEntry, LogRow, Query
+
+WORDS = {
+    "sent": State.ACCEPTED, "failed": State.REJECTED,
+    "waiting": State.WAITING, "unclear": State.UNCLEAR,
+    **{state.value: state for state in State},
+}  # fmt: skip
+
+
+def iso(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def when(text: str | None) -> datetime | None:
+    """A time that a person gave: ISO 8601, in UTC when it names no zone."""
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise SecondpostError(f"{text!r} is not a date or time. Write 2026-01-31 or 2026-01-31T14:00.") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def query(filters: Mapping[str, Any]) -> Query:
+    """The filter that a person's words mean."""
+    status = filters.get("status") or ""
+    if status and status not in WORDS:
+        raise SecondpostError(f"Unknown status {status!r}: use {', '.join(WORDS)}.")
+    before = filters.get("before")
+    return Query(
+        address=filters.get("address") or "",
+        subject=filters.get("subject") or "",
+        states=(WORDS[status],) if status else (),
+        connection=filters.get("connection") or "",
+        since=when(filters.get("since")),
+        until=when(filters.get("until")),
+        before=rfc5322.parse_id(before) if before else None,
+        limit=int(filters.get("limit") or 50),
+    )
+
+
+def after(query: Query, last: int) -> Query:
+    """The same filter, for the page after the row `last`."""
+    return replace(query, before=last)
+
+
+def row(row: LogRow) -> dict[str, Any]:
+    return {
+        "id": rfc5322.id_text(row.id),
+        "accepted": iso(row.accepted),
+        "status": status(row.states),
+        "subject": row.subject,
+        "from": row.from_email or row.sender,
+        "to": list(row.recipients),
+        "connection": row.connection,
+        "initiator": row.client,
+        "size": row.size,
+        "priority": row.priority.label,
+    }
+
+
+def status(states: Sequence[State]) -> str:
+    """One word for a message: what most needs to be known of its deliveries."""
+    for state in (State.UNCLEAR, State.REJECTED, State.EXPIRED, State.SENDING, State.LEASED, State.WAITING, State.ACCEPTED):
+        if state in states:
+            return state.value
+    return State.CANCELLED.value
+
+
+def entry(entry: LogEntry, policies: Mapping[Priority, Policy]) -> dict[str, Any]:
+    """Everything known of one message, with what will happen to what is not settled."""
+    return {
+        **row(entry.row),
+        "sender": entry.row.sender,
+        "entrypoint": entry.entrypoint,
+        "notes": entry.notes,
+        "tag": entry.tag,
+        "expires": iso(entry.expires),
+        "parent": rfc5322.id_text(entry.parent) if entry.parent else None,
+        "deliveries": [_delivery(delivery, policies[entry.row.priority]) for delivery in entry.deliveries],
+        "attempts": [_plain(attempt) for attempt in entry.attempts],
+        "events": [_plain(event) for event in entry.events],
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: iso(value) if isinstance(value, datetime) else value for key, value in values.items()}
+
+
+def _delivery(delivery: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
+    plain = _plain(delivery)
+    if delivery["state"] == State.UNCLEAR:
+        again = policy.when_unclear is WhenUnclear.SEND_AGAIN
+        plain["next"] = (
+            f"the policy sends it again at {iso(delivery['due'])} (a possible duplicate) unless it is settled before"
+            if again
+            else "it is held until a person settles it"
+        )
+    elif delivery["state"] == State.WAITING:
+        plain["next"] = f"it is tried again from {iso(delivery['due'])} on, as soon as a connection can take it"
+    return plain
+
+
+def queue(depths: Sequence[Depth], worker: Worker, now: datetime) -> dict[str, Any]:
+    """What waits, and why."""
+    counts = {state: sum(depth.count for depth in depths if depth.state is state) for state in State}
+    waiting = [depth for depth in depths if depth.state is State.WAITING]
+    return {
+        "waiting": counts[State.WAITING],
+        "sending": counts[State.LEASED] + counts[State.SENDING],
+        "unclear": counts[State.UNCLEAR],
+        "oldest": iso(min((depth.oldest for depth in waiting), default=None)),
+        "next_due": iso(min((depth.next_due for depth in waiting if depth.next_due), default=None)),
+        "groups": [
+            {
+                "route": list(depth.route),
+                "state": depth.state.value,
+                "priority": depth.priority.label,
+                "count": depth.count,
+                "oldest": iso(depth.oldest),
+                "next_due": iso(depth.next_due),
+                "why": _why(depth, worker, now),
+            }
+            for depth in depths
+        ],
+    }
+
+
+def _why(depth: Depth, worker: Worker, now: datetime) -> str:
+    if depth.state is State.UNCLEAR:
+        return "a provider may or may not have it"
+    if depth.state is not State.WAITING:
+        return "on its way"
+    if not worker.usable(depth.route):
+        return "no connection of its route can take mail now: " + ", ".join(depth.route)
+    if depth.next_due and depth.next_due > now:
+        return "it is tried again when its time comes"
+    return "its turn comes soon"

@@ -1,0 +1,85 @@
+"""Trials: a connection that is not trusted now is tried again by signing in, so that no message has to wait for the answer.
+
+Rule: traffic returns to a recovered connection by itself (delivery rules, section 5).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from secondpost.core import breaker
+from secondpost.core.outcome import Accepted, Outcome
+from secondpost.errors import StoreError
+from secondpost.service.line import Line
+from secondpost.service.worker import Worker
+from secondpost.store.base import Store
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Trials:
+    """Watches the breakers of all lines: writes their changes down and probes the open ones when their time has come."""
+
+    store: Store
+    worker: Worker
+    now: Callable[[], datetime]
+    _running: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+    _writing: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def changed(self, line: Line, outcome: Outcome) -> None:
+        """A breaker changed its state: say so, keep it over a restart, and see to its probe."""
+        reply = getattr(outcome, "reply", "")
+        fault = getattr(outcome, "fault", "")
+        state = line.breaker.state.value
+        logger.warning("connection %s: breaker %s", line.name, state, extra={"fault": str(fault), "reply": reply})
+        writing = asyncio.ensure_future(self._keep(line, f"{state}: {fault} {reply}".strip()))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        self.watch(line)
+
+    async def _keep(self, line: Line, text: str) -> None:
+        try:
+            await self.store.put("breaker", line.name, breaker.to_dict(line.breaker))
+            await self.store.event("breaker", at=self.now(), connection=line.name, text=text)
+        except StoreError as error:
+            logger.error("the breaker of %s could not be written down: %s", line.name, error)
+
+    async def restore(self, line: Line) -> None:
+        """Take up a breaker where the last process left it."""
+        kept = await self.store.get("breaker", line.name)
+        if kept is not None:
+            line.breaker = breaker.from_dict(kept, self.now())
+            self.watch(line)
+
+    def watch(self, line: Line) -> None:
+        """Probe the line while its breaker is open."""
+        if line.breaker.state is breaker.State.OPEN and line.name not in self._running:
+            task = asyncio.create_task(self._probe(line))
+            self._running[line.name] = task
+            task.add_done_callback(lambda _: self._running.pop(line.name, None))
+
+    async def _probe(self, line: Line) -> None:
+        while not line.retired and line.breaker.state is breaker.State.OPEN:
+            pause = (breaker.retry_at(line.breaker) - self.now()).total_seconds()
+            if pause > 0:
+                await asyncio.sleep(pause)
+                continue
+            await self._sign_in(line)
+
+    async def _sign_in(self, line: Line) -> None:
+        started = self.now()
+        verdict = await line.mailer.verify()
+        now = self.now()
+        if isinstance(verdict.outcome, Accepted):
+            line.breaker = breaker.signed_in(line.breaker, now)
+        else:
+            line.breaker = breaker.probe_failed(line.breaker, started=started, now=now)
+        await self._keep(line, f"{line.breaker.state.value}: probed by signing in: {getattr(verdict.outcome, 'reply', '')}")
+
+    async def stop(self) -> None:
+        for task in list(self._running.values()):
+            task.cancel()
+        await asyncio.gather(*self._running.values(), *self._writing, return_exceptions=True)

@@ -1,0 +1,386 @@
+"""The worker: gives every lease to the first line of its route that can carry it, and follows each outcome.
+
+Rule: it never waits for what is known to be broken, and nothing it holds in memory is lost if the process dies: the store has it.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from asyncio import Future, Task
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from secondpost.core import breaker, fallback, limits
+from secondpost.core.delivery import Move
+from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
+from secondpost.core.priority import Policy, Priority
+from secondpost.errors import StoreUnavailable
+from secondpost.mailers.base import Report
+from secondpost.service import attempt
+from secondpost.service.ids import new_id
+from secondpost.service.line import Errand, Line, Race
+from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
+
+logger = logging.getLogger(__name__)
+
+PROBE_HEDGE = timedelta(seconds=1)  # a message that probes a recovering connection must not wait long for it
+LEASE_BATCH = 200
+KINDS: dict[type[Outcome], str] = {Accepted: "accepted", Deferred: "deferred", Rejected: "rejected", Unclear: "unclear"}
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """Works the queue of one process. `take` what was just accepted; `refill` from the store; `stop` drains."""
+
+    name: str
+    store: Store
+    policies: dict[Priority, Policy]
+    now: Callable[[], datetime]
+    chance: Callable[[], float]  # in [-1, 1]
+    on_change: Callable[[Line, Outcome], None]  # a line opened, closed or was gated
+    on_failed: Callable[[Lease, list[tuple[Delivery, Outcome]]], None]
+    max_held: int = 2000
+    max_bytes: int = 64 * 2**20
+    concurrency: int = 50
+    lines: dict[str, Line] = field(default_factory=dict)
+    fallback_route: tuple[str, ...] = ()  # for mail whose own connections no longer exist
+    held: int = 0
+    held_bytes: int = 0
+    draining: bool = False
+    suspended: bool = False  # results cannot be written down: sending more would make duplicates
+    outcomes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # connection, outcome, fault, backup?
+    _tasks: set["Task[None]"] = field(default_factory=set)
+    _unsaved: list[Record] = field(default_factory=list)
+
+    # What may be held in memory ------------------------------------------------------------------------------------
+
+    def has_room(self, size: int, route: Sequence[str]) -> bool:
+        """Whether a message of `size` bytes may be delivered from memory; if so, the room is taken."""
+        if self.draining or self.suspended or self.held >= self.max_held or self.held_bytes + size > self.max_bytes:
+            return False
+        if not self.usable(route):
+            return False
+        self._hold(size)
+        return True
+
+    def _hold(self, size: int) -> None:
+        self.held += 1
+        self.held_bytes += size
+
+    def give_room(self, size: int) -> None:
+        self.held -= 1
+        self.held_bytes -= size
+
+    def usable(self, route: Sequence[str]) -> bool:
+        """Whether some connection of the route can be tried now."""
+        now = self.now()
+        return any(name in self.lines and self.lines[name].usable(now) for name in self.known(route))
+
+    def known(self, route: Sequence[str]) -> Sequence[str]:
+        """The route as far as it still exists: mail of a deleted connection takes the ordinary way."""
+        if all(name in self.lines for name in route) and route:
+            return route
+        return tuple(name for name in route if name in self.lines) or self.fallback_route
+
+    # Finding a way -------------------------------------------------------------------------------------------------
+
+    def take(self, lease: Lease) -> None:
+        """Carry a lease whose room was taken before."""
+        for alike in self._alike(lease):
+            self.dispatch(Errand(alike))
+
+    def _alike(self, lease: Lease) -> list[Lease]:
+        """The lease, split where deliveries may no longer go the same ways; room is taken for each part."""
+        groups: dict[tuple[str, ...], list[Delivery]] = {}
+        for delivery in lease.deliveries:
+            groups.setdefault(delivery.spent, []).append(delivery)
+        if len(groups) == 1:
+            return [lease]
+        for _ in range(len(groups) - 1):
+            self._hold(lease.size)
+        return [replace(lease, deliveries=deliveries) for deliveries in groups.values()]
+
+    def dispatch(self, errand: Errand) -> None:
+        """Send an errand to the first line of its route that may carry it now; put it off when there is none."""
+        now = self.now()
+        patience = self.policies[errand.lease.priority].patience
+        pause: timedelta | None = None
+        for line in self._candidates(errand, now):
+            wait = limits.wait(line.limiter, now)
+            if not wait or (patience is not None and wait <= patience):
+                self._assign(errand, line, now, wait)
+                return
+            pause = wait if pause is None else min(pause, wait)
+        self._put_off(errand, now, pause)
+
+    def _candidates(self, errand: Errand, now: datetime, *, but: str = "") -> list[Line]:
+        """The lines that may be tried now, in the order of the route."""
+        lease = errand.lease
+        spent = lease.deliveries[0].spent
+        domain = lease.sender.rpartition("@")[2].lower()
+        return [
+            line
+            for name in self.known(lease.route)
+            if name not in errand.tried and name != but and name not in spent
+            and (line := self.lines[name]).usable(now, domain)
+        ]  # fmt: skip
+
+    def _assign(self, errand: Errand, line: Line, now: datetime, wait: timedelta) -> None:
+        line.limiter = limits.take(line.limiter, now)
+        errand.line = line.name
+        if line.breaker.state is not breaker.State.CLOSED:
+            line.breaker = breaker.probe(line.breaker, now)
+            errand.probe = True
+            errand.note = errand.note or "probe: the connection is on trial"
+        self._arm(errand, now)
+        if wait:
+            asyncio.get_running_loop().call_later(wait.total_seconds(), self._hand, errand, line)
+        else:
+            self._hand(errand, line)
+
+    def _hand(self, errand: Errand, line: Line) -> None:
+        if line.put(errand):
+            self._carrier(line)
+
+    def _put_off(self, errand: Errand, now: datetime, pause: timedelta | None) -> None:
+        """No line can carry it now: it waits in the store, and its route's recovery or its due time brings it back."""
+        if errand.race is not None and errand.race.leaves(errand):
+            return
+        lease = errand.lease
+        due = min(now + (pause or fallback.FLOOR), lease.expires)
+        changes = tuple(
+            Change(number=delivery.number, moves=(Move.PUT_OFF,), due=due, tries=delivery.tries, spent=delivery.spent)
+            for delivery in lease.deliveries
+        )
+        self._write(
+            Record(
+                attempt=0, message=lease.id, worker=self.name, fence=lease.fence, connection="",
+                started=now, ended=now, phase=Phase.CONNECT, changes=changes,
+            )
+        )  # fmt: skip
+        self.give_room(lease.size)
+
+    # Racing --------------------------------------------------------------------------------------------------------
+
+    def _arm(self, errand: Errand, now: datetime) -> None:
+        """Start the clock after which a rival sets out by the next connection as well."""
+        after = self.policies[errand.lease.priority].hedge_after
+        if errand.probe:
+            after = PROBE_HEDGE if after is None else min(after, PROBE_HEDGE)
+        if after is None or errand.race is not None:
+            return
+        errand.race = Race()
+        errand.race.timer = asyncio.get_running_loop().call_later(after.total_seconds(), self._hedge, errand)
+
+    def _hedge(self, errand: Errand) -> None:
+        race = errand.race
+        if race is None or race.winner is not None or not race.running:
+            return
+        now = self.now()
+        rival = Errand(errand.lease, tried=errand.tried | {errand.line}, race=race, note=f"hedge: {errand.line} was slow")
+        for line in self._candidates(rival, now):
+            if not limits.wait(line.limiter, now):
+                race.running += 1
+                self._assign(rival, line, now, timedelta())
+                return
+
+    # Carrying ------------------------------------------------------------------------------------------------------
+
+    def _carrier(self, line: Line) -> None:
+        line.carriers += 1
+        task = asyncio.get_running_loop().create_task(self._carry(line))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, line: Line) -> None:
+        """One carrier: takes one errand after another until it is dismissed."""
+        try:
+            while (errand := await line.take()) is not None:
+                if not errand.over:
+                    await self._attempt(errand, line)
+        finally:
+            line.carriers -= 1
+
+    async def try_once(self, lease: Lease, name: str) -> Report:
+        """Carry a lease by one connection now, whatever its breaker says: a test by a person."""
+        self._hold(lease.size)
+        return await self._attempt(Errand(lease, line=name, note="test"), self.lines[name])
+
+    async def _attempt(self, errand: Errand, line: Line) -> Report:
+        lease = errand.lease
+        start = Start(
+            attempt=new_id(), message=lease.id, worker=self.name, fence=lease.fence,
+            numbers=tuple([delivery.number for delivery in lease.deliveries]), connection=line.name, now=self.now(),
+        )  # fmt: skip
+        passage = attempt.Passage(self.store, errand, start)
+        report = await self._send(errand, line, passage)
+        self._follow(errand, line, passage, report)
+        return report
+
+    async def _send(self, errand: Errand, line: Line, passage: attempt.Passage) -> Report:
+        lease = errand.lease
+        try:
+            if lease.message is None:
+                lease.message = await self.store.content(lease.id)
+            if lease.message is None:
+                return _same(lease, Deferred(Fault.LOCAL, "the content is missing from the store"))
+            return await line.mailer.send(attempt.parcel(errand, line, lease.message), passage)
+        except StoreUnavailable as error:
+            return _same(lease, Deferred(Fault.LOCAL, str(error)))
+        except Exception as error:
+            logger.exception("attempt failed by a fault of our own", extra={"message": lease.id, "connection": line.name})
+            reply = f"internal error: {type(error).__name__}"
+            return _same(lease, Unclear(reply) if passage.started else Deferred(Fault.LOCAL, reply))
+
+    # Following an outcome ------------------------------------------------------------------------------------------
+
+    def _follow(self, errand: Errand, line: Line, passage: attempt.Passage, report: Report) -> None:
+        now = self.now()
+        self._learn(errand, line, passage, report, now)
+        if not self._has_the_say(errand, report):
+            return
+        lease = errand.lease
+        if report.abandoned:
+            self.give_room(lease.size)
+            return
+        if attempt.all_accepted(report):
+            result = attempt.accepted(lease, report, started=passage.started)
+        else:
+            result = self._judge(errand, line, report, passage.started, now)
+        self._count(errand, line, report)
+        self._write(attempt.record(errand, line, passage.start, report, result.changes, ended=now))
+        if result.failed:
+            self.on_failed(lease, result.failed)
+        if result.onward:
+            self._onward(errand, line, report, result.onward)
+        else:
+            self.give_room(lease.size)
+
+    def _count(self, errand: Errand, line: Line, report: Report) -> None:
+        backup = "yes" if errand.lease.route and line.name != errand.lease.route[0] else "no"
+        for delivery, outcome in zip(errand.lease.deliveries, report.outcomes, strict=True):
+            kind = "possible_duplicate" if delivery.possible_duplicate else KINDS[type(outcome)]
+            self.outcomes[line.name, kind, getattr(outcome, "fault", ""), backup] += 1
+
+    def _learn(self, errand: Errand, line: Line, passage: attempt.Passage, report: Report, now: datetime) -> None:
+        outcome = attempt.news(report)
+        if outcome is None or report.abandoned:
+            return
+        domain = errand.lease.sender.rpartition("@")[2].lower()
+        if line.learn(outcome, started=passage.start.now, now=now, domain=domain):
+            self.on_change(line, outcome)
+            self.reroute(line, now)
+
+    def reroute(self, line: Line, now: datetime) -> None:
+        """A line can no longer carry: what waits for it goes another way at once."""
+        if line.usable(now):
+            return
+        for errand in line.drain():
+            errand.note = f"fallback: {line.name} is unavailable"
+            self.dispatch(errand)
+
+    def _has_the_say(self, errand: Errand, report: Report) -> bool:
+        """In a race only one errand decides what becomes of the deliveries: the one that crossed, else the last to end."""
+        race = errand.race
+        if race is None:
+            return True
+        race.running -= 1
+        certain = any(not isinstance(outcome, Deferred) for outcome in report.outcomes)
+        if race.winner is None and not report.abandoned and (certain or not race.running):
+            race.winner = errand
+        if race.winner is errand and race.timer is not None:
+            race.timer.cancel()
+        return race.winner is errand
+
+    def _judge(self, errand: Errand, line: Line, report: Report, started: bool, now: datetime) -> attempt.Result:
+        lease = errand.lease
+        policy = self.policies[lease.priority]
+        left = len(self._candidates(errand, now, but=line.name))
+        others = [name for name in self.known(lease.route) if name != line.name]
+
+        def decide(delivery: Delivery, outcome: Outcome) -> fallback.Decision:
+            standing = fallback.Standing(
+                now=now, expires=lease.expires, policy=policy, jitter=self.chance(), tries=delivery.tries,
+                connections_left=left, unspent=len([name for name in others if name not in delivery.spent]),
+                spent=len(delivery.spent), paid=errand.paid,
+            )  # fmt: skip
+            return fallback.decide(outcome, standing)
+
+        return attempt.judge(lease, report, started=started, decide=decide, line=line.name)
+
+    def _onward(self, errand: Errand, line: Line, report: Report, deliveries: list[Delivery]) -> None:
+        """What this line could not take goes to the next one of the route, now."""
+        tries = errand.lease.deliveries[0].tries
+        for lease in self._alike(replace(errand.lease, deliveries=deliveries)):
+            self.dispatch(
+                Errand(
+                    lease,
+                    tried=errand.tried | {line.name},
+                    paid=errand.paid or lease.deliveries[0].tries > tries,
+                    note=f"fallback: {line.name}: {getattr(attempt.news(report), 'reply', '')}",
+                )
+            )
+
+    # Writing down --------------------------------------------------------------------------------------------------
+
+    def _write(self, record: Record) -> None:
+        self.store.record(record).add_done_callback(lambda done: self._written(record, done))
+
+    def _written(self, record: Record, done: "Future[bool]") -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is None:
+            if not done.result():
+                logger.warning("a result came too late: the lease was lost", extra={"message": record.message})
+            return
+        # Sent but not recorded is how duplicates are made: send nothing more until it is on disk.
+        logger.error("a result could not be written down; sending pauses: %s", error)
+        self.suspended = True
+        self._unsaved.append(record)
+
+    async def save_unsaved(self) -> None:
+        """Try again to write down what could not be written; sending goes on once all of it is on disk."""
+        while self._unsaved:
+            try:
+                await self.store.record(self._unsaved[0])
+            except StoreUnavailable:
+                return
+            self._unsaved.pop(0)
+        self.suspended = False
+
+    # The store's queue ---------------------------------------------------------------------------------------------
+
+    async def refill(self) -> int:
+        """Lease what is due and can go by a usable route; returns how many messages came."""
+        if self.draining or self.suspended or self.held >= self.max_held // 4:
+            return 0
+        routes = [route for route in await self.store.routes() if self.usable(route)]
+        if not routes:
+            return 0
+        leases = await self.store.lease(
+            self.name, routes, now=self.now(), limit=LEASE_BATCH, byte_limit=max(self.max_bytes - self.held_bytes, 1)
+        )
+        for lease in leases:
+            self._hold(lease.size)
+            self.take(lease)
+        return len(leases)
+
+    async def stop(self, grace: float) -> None:
+        """Finish what is under way within `grace` seconds, give back what has not begun, and let the carriers go."""
+        self.draining = True
+        now = self.now()
+        for line in self.lines.values():
+            line.retired = True
+            for errand in line.drain():
+                self._put_off(errand, now, timedelta())
+            line.dismiss()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for task in list(self._tasks):
+            task.cancel()
+
+
+def _same(lease: Lease, outcome: Outcome) -> Report:
+    return Report(outcomes=(outcome,) * len(lease.deliveries), phase=Phase.CONNECT)

@@ -1,0 +1,104 @@
+-- find_due: messages with due deliveries of one route and priority. Index only; the inner limit bounds the work when one message has many.
+SELECT message, min(due) AS first
+FROM (
+    SELECT message, due FROM delivery
+    WHERE state = 'waiting' AND route = ?1 AND priority = ?2 AND due <= ?3
+    ORDER BY due
+    LIMIT ?4
+)
+GROUP BY message
+ORDER BY first, message;
+
+-- message_size: for the byte limit.
+SELECT size FROM message WHERE id = ?;
+
+-- lease_message: claim all due deliveries of a message on a route. The fence grows past every one before it.
+UPDATE delivery
+SET
+    state = ?1,
+    worker = ?2,
+    due = NULL,
+    fence = (SELECT max(fence) + 1 FROM delivery AS other WHERE other.message = ?3)
+WHERE message = ?3 AND route = ?4 AND state = 'waiting' AND due <= ?5
+RETURNING number, recipient, tries, spent, possible_duplicate, fence;
+
+-- leased_message: what the worker needs to know of it.
+SELECT sender, priority, expires, accepted, size FROM message WHERE id = ?;
+
+-- open_routes: routes with an open delivery. One seek for each route; leases and doubts are few.
+SELECT names FROM route
+WHERE EXISTS (SELECT 1 FROM delivery WHERE state = 'waiting' AND delivery.route = route.id)
+    OR id IN (SELECT route FROM delivery WHERE worker IS NOT NULL)
+    OR id IN (SELECT route FROM delivery WHERE state = 'unclear');
+
+-- find_routes: numbers of routes by their names.
+SELECT id, names FROM route WHERE names IN (SELECT value FROM json_each(?));
+
+-- enroll: make a worker known, or keep it alive.
+INSERT INTO worker (name, boot, expires) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET boot = excluded.boot, expires = excluded.expires;
+
+-- lost_leases: of workers that are not known to live. A worker nobody knows is dead: no row of it is needed.
+SELECT message, number, state, priority, fence, attempt, connection, started, possible_duplicate
+FROM delivery
+WHERE worker IS NOT NULL
+    AND worker NOT IN (SELECT name FROM worker WHERE CASE WHEN ?1 THEN name = ?2 ELSE expires > ?3 OR name = ?2 END)
+ORDER BY message, number
+LIMIT ?4;
+
+-- lapse: take one back.
+UPDATE delivery SET state = ?, due = ?, worker = NULL WHERE message = ? AND number = ?;
+
+-- lapsed_attempt: what was under way when the worker died.
+INSERT INTO attempt (message, fence, number, connection, started, ended, phase, outcomes, note)
+VALUES (?, ?, ?, ?, ?, ?, 'point', ?, ?);
+
+-- forget_workers: the dead.
+DELETE FROM worker WHERE CASE WHEN ?1 THEN name <> ?2 ELSE expires <= ?3 AND name <> ?2 END;
+
+-- find_expired: waiting deliveries whose time is over.
+SELECT message, number FROM delivery WHERE state = 'waiting' AND expires <= ? ORDER BY expires LIMIT ?;
+
+-- find_doubts: unclear deliveries whose policy is due.
+SELECT message, number, priority FROM delivery WHERE state = 'unclear' AND due <= ? ORDER BY due LIMIT ?;
+
+-- deliveries_of: what can be moved.
+SELECT number, state, possible_duplicate FROM delivery WHERE message = ? ORDER BY number;
+
+-- move: one move of a person or a policy.
+UPDATE delivery SET state = ?, due = ?, worker = NULL, reason = ?, possible_duplicate = ? WHERE message = ? AND number = ?;
+
+-- drop_keys: idempotency keys whose day is over.
+DELETE FROM idempotency WHERE (client, key) IN (SELECT client, key FROM idempotency WHERE expires <= ? ORDER BY expires LIMIT ?);
+
+-- content_to_drop: contents of messages all of whose deliveries are final.
+SELECT content.message, content.tail FROM content
+WHERE content.message < ?1
+    AND (SELECT accepted FROM message WHERE id = content.message) < ?2
+    AND NOT EXISTS (
+        SELECT 1 FROM delivery WHERE delivery.message = content.message AND state IN ('waiting', 'leased', 'sending', 'unclear')
+    )
+ORDER BY content.message
+LIMIT ?3;
+
+-- drop_content: the content goes, the log entry stays.
+DELETE FROM content WHERE message = ?;
+
+-- entries_to_drop: whole entries whose deliveries are all final.
+SELECT id FROM message
+WHERE id < ?1
+    AND accepted < ?2
+    AND NOT EXISTS (
+        SELECT 1 FROM delivery WHERE delivery.message = id AND state IN ('waiting', 'leased', 'sending', 'unclear')
+    )
+ORDER BY id
+LIMIT ?3;
+
+-- drop_search: forget what the search index knows of a message.
+DELETE FROM search WHERE rowid = ?;
+
+-- drop_events: of a message.
+DELETE FROM event WHERE message = ?;
+
+-- drop_entry: a message with all that hangs on it.
+DELETE FROM message WHERE id = ?;

@@ -1,0 +1,236 @@
+"""The hot path: accepts, starts and records of a batch become one statement, which is one transaction.
+
+Rule: operations on one message keep their order; if one of a batch fails by its own fault, only that one fails.
+"""
+
+import hashlib
+from asyncio import Future
+from datetime import timedelta
+from typing import Any
+
+import apsw
+
+from secondpost.core.delivery import IllegalMove, Move, State, step
+from secondpost.errors import IdempotencyConflict, StoreError
+from secondpost.store.base import Change, Receipt, Record, Start, Submission
+from secondpost.store.sqlite.rows import after, encode, mended, ms, ms_or_none, outcome
+from secondpost.store.statements import statements
+from secondpost.store.vault import Vault
+
+ACCEPT, START, RECORD, OTHER = range(4)  # the order in which a run writes them
+
+KEY_LIFE = timedelta(hours=24)
+CONTENT_PLACE = b"content/%d"
+TRANSCRIPT_PLACE = b"attempt/%d/transcript"
+
+jsonb = apsw.jsonb_encode
+
+_SQL = statements("sqlite/batch")
+_WRITE = _SQL["write"]
+_LEASED = step(State.WAITING, Move.LEASE).value
+_WITHHELD = step(State.WAITING, Move.CANCEL).value
+
+Ask = tuple[int, Any, "Future[Any]"]
+
+
+class Run:
+    """Rows of operations that may be written together."""
+
+    __slots__ = ("attempts", "changes", "contents", "deliveries", "keys", "messages", "offset", "starts")
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+        self.contents: list[bytes] = []
+        self.deliveries: list[Any] = []
+        self.keys: list[Any] = []
+        self.starts: list[Any] = []
+        self.attempts: list[Any] = []
+        self.changes: list[Any] = []
+        self.offset = 1  # SQL counts bytes from 1
+
+
+class Batch:
+    """Writes accepts, starts and records through one connection."""
+
+    def __init__(self, connection: apsw.Connection, vault: Vault) -> None:
+        self._connection = connection
+        self._execute = connection.cursor().execute
+        self._vault = vault
+        self._routes: dict[tuple[str, ...], int] = {}
+        self._add = (self._accept, self._start, self._record)
+        connection.execute(_SQL["make_batch"])
+
+    def write(self, asks: list[Ask]) -> list[Any]:
+        """One transaction for operations that may be written together (`runs`); the answers in their order."""
+        run = Run()
+        try:
+            for kind, value, _ in asks:
+                self._add[kind](run, value)
+            self._save(run)
+        except (apsw.ConstraintError, IllegalMove, UnicodeEncodeError, StoreError):
+            return self._one_by_one(asks)
+        return [Receipt(value.id) if kind == ACCEPT else True for kind, value, _ in asks]
+
+    def route(self, names: tuple[str, ...]) -> int:
+        """The number of a route, which is added when it is new."""
+        number = self._routes.get(names)
+        if number is None:
+            text = encode(names)
+            row = self._execute(_SQL["find_route"], (text,)).get or self._execute(_SQL["add_route"], (text,)).get
+            number = self._routes[names] = int(row)
+        return number
+
+    def forget(self) -> None:
+        """A transaction was undone: what was learned in it may not be so."""
+        self._routes.clear()
+
+    # Rows ----------------------------------------------------------------------------------------------------------
+
+    def _accept(self, run: Run, it: Submission) -> None:
+        message, summary = it.message, it.summary
+        accepted, expires = ms(it.accepted), ms(it.expires)
+        sealed = self._vault.seal(message.head + message.body, CONTENT_PLACE % it.id)
+        tail = message.tail
+        run.messages.append((
+            it.id, accepted, expires, it.priority, message.size, it.sender, summary.subject, summary.from_email, it.client,
+            it.entrypoint, it.notes, it.tag, it.parent, len(message.head), tail and tail.size, run.offset, len(sealed),
+        ))  # fmt: skip
+        run.contents.append(sealed)
+        run.offset += len(sealed)
+        route = self._routes.get(it.route) or self.route(it.route)
+        state, due, worker, fence = (_LEASED, None, it.worker, 1) if it.worker else ("waiting", accepted, None, 0)
+        for number, recipient in enumerate(it.recipients):
+            if recipient in it.withheld:
+                row = (_WITHHELD, route, it.priority, expires, None, None, 0, it.withheld[recipient])
+            else:
+                row = (state, route, it.priority, expires, due, worker, fence, None)
+            run.deliveries.append((it.id, number, recipient, *row))
+        if it.key:
+            run.keys.append((it.client, it.key, digest(it), it.id, ms(it.accepted + KEY_LIFE)))
+
+    def _start(self, run: Run, it: Start) -> None:
+        now = ms(it.now)
+        for number in it.numbers:
+            run.starts.append((it.message, number, it.worker, it.fence, it.attempt, it.connection, now))
+
+    def _record(self, run: Run, it: Record) -> None:
+        if it.attempt:
+            transcript = it.transcript and self._vault.seal(it.transcript.encode(), TRANSCRIPT_PLACE % it.message).hex()
+            run.attempts.append((
+                it.message, it.fence, it.attempt, it.connection, ms(it.started), ms(it.ended), it.phase,
+                [outcome(change) for change in it.changes], it.note, transcript or None,
+            ))  # fmt: skip
+        for change in it.changes:
+            run.changes.append(self._change(it, change))
+
+    def _change(self, it: Record, change: Change) -> tuple[Any, ...]:
+        leased, sending = after(change.moves)
+        if not leased and not sending:
+            raise IllegalMove(State.LEASED, change.moves[0])
+        worker = it.worker if (sending or leased) == State.LEASED else None
+        return (
+            it.message, change.number, it.worker, it.fence, leased, sending, ms_or_none(change.due), change.tries,
+            change.spent or None, change.reason or None, int(change.possible_duplicate), it.attempt or None,
+            it.connection or None, worker,
+        )  # fmt: skip
+
+    # Saving --------------------------------------------------------------------------------------------------------
+
+    def _save(self, run: Run) -> None:
+        self._execute(_WRITE, (
+            jsonb(run.messages), b"".join(run.contents), jsonb(run.deliveries), jsonb(run.keys), jsonb(run.starts),
+            len(run.starts), jsonb(run.attempts), jsonb(run.changes), len(run.changes),
+        ))  # fmt: skip
+
+    def _one_by_one(self, asks: list[Ask]) -> list[Any]:
+        """The slow path: one transaction still, but a failing operation undoes only itself."""
+        answers: list[Any] = []
+        with transaction(self._connection):
+            for kind, value, _ in asks:
+                answers.append(self._alone(kind, value))
+        return answers
+
+    def _alone(self, kind: int, value: Any) -> Any:
+        run = Run()
+        try:
+            if kind == ACCEPT and value.key and (answer := self._known(value)) is not None:
+                return answer
+            self._add[kind](run, value)
+            self._mend(run)
+            self._save(run)
+        except apsw.ConstraintError as error:
+            return self._refused(kind, value, error)
+        except (IllegalMove, StoreError) as error:
+            return error
+        return Receipt(value.id) if kind == ACCEPT else True
+
+    @staticmethod
+    def _mend(run: Run) -> None:
+        for rows in (run.messages, run.deliveries, run.keys, run.starts, run.attempts, run.changes):
+            rows[:] = mended(rows)
+
+    def _known(self, it: Submission) -> Receipt | IdempotencyConflict | None:
+        """The answer to an idempotency key that was used in the last 24 hours."""
+        key = (it.client, it.key)
+        for message, known, expires in self._execute(_SQL["find_key"], key).fetchall():
+            if expires > ms(it.accepted):
+                return Receipt(message, duplicate=True) if known == digest(it) else IdempotencyConflict(it.key)
+            self._execute(_SQL["drop_key"], key)
+        return None
+
+    def _refused(self, kind: int, value: Any, error: apsw.ConstraintError) -> Any:
+        """Why the schema said no: a lost lease is an answer, the rest are bugs."""
+        if kind == ACCEPT:
+            return StoreError(f"Message {value.id} could not be stored: {error}. Nothing was written. This is a bug; please report it.")
+        numbers = value.numbers if kind == START else [change.number for change in value.changes]
+        for number in numbers:
+            for state, worker, fence in self._execute(_SQL["held"], (value.message, number)).fetchall():
+                if (worker, fence) == (value.worker, value.fence) and kind == RECORD:
+                    moves = next(change.moves for change in value.changes if change.number == number)
+                    if after(moves)[state == State.SENDING] is None:
+                        return IllegalMove(State(state), moves[0])
+        return False
+
+
+def runs(asks: list[Ask]) -> list[list[Ask]]:
+    """Cut a batch into runs within which accepts, then starts, then records keep the order of every message."""
+    cuts: list[list[Ask]] = [[]]
+    last: dict[int, int] = {}
+    for ask in asks:
+        kind = ask[0]
+        if kind == OTHER:
+            cuts += [ask], []
+            last = {}
+            continue
+        message = ask[1].id if kind == ACCEPT else ask[1].message
+        if last.get(message, ACCEPT) > kind:
+            cuts.append([])
+            last = {}
+        last[message] = kind
+        cuts[-1].append(ask)
+    return [cut for cut in cuts if cut]
+
+
+def digest(it: Submission) -> str:
+    """What must be the same when an idempotency key is used again."""
+    if it.digest:
+        return it.digest
+    told = (it.sender, it.recipients, it.summary.subject, it.summary.from_email, it.message.size - len(it.message.head))
+    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass") + it.message.body).hexdigest()
+
+
+class transaction:  # noqa: N801 – used as a statement
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK when an exception passes."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._connection.execute("COMMIT")
+        elif self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+

@@ -1,0 +1,38 @@
+"""Settings in SQLite: documents by (kind, name), sealed, since any of them may hold a password."""
+
+import json
+from typing import Any
+
+from secondpost.store.sqlite.engine import Engine
+from secondpost.store.statements import statements
+
+_SQL = statements("sqlite/settings")
+
+
+class SqliteSettings:
+    """The settings' part of the store."""
+
+    _engine: Engine
+
+    async def get(self, kind: str, name: str) -> Any | None:
+        sealed = await self._engine.read(lambda db: db.execute(_SQL["get_setting"], (kind, name)).get)
+        return None if sealed is None else self._document(kind, name, sealed)
+
+    async def all(self, kind: str) -> dict[str, Any]:
+        rows = await self._engine.read(lambda db: db.execute(_SQL["all_settings"], (kind,)).fetchall())
+        return {name: self._document(kind, name, sealed) for name, sealed in rows}
+
+    async def put(self, kind: str, name: str, value: Any) -> None:
+        sealed = self._engine.vault.seal(json.dumps(value).encode(), _place(kind, name))
+        await self._engine.write(lambda db: db.execute(_SQL["put_setting"], (kind, name, sealed)).fetchall())
+
+    async def delete(self, kind: str, name: str) -> bool:
+        rows = await self._engine.write(lambda db: db.execute(_SQL["delete_setting"], (kind, name)).fetchall())
+        return bool(rows)
+
+    def _document(self, kind: str, name: str, sealed: bytes) -> Any:
+        return json.loads(self._engine.vault.open(sealed, _place(kind, name)))
+
+
+def _place(kind: str, name: str) -> bytes:
+    return f"setting\0{kind}\0{name}".encode()

@@ -1,0 +1,64 @@
+"""What all tests share. Scenarios get two providers and a way to launch the gateway between them.
+
+Rule: whatever a scenario does to the gateway, it must not print a traceback, and it must not break the protocol towards a provider.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway import Gateway
+from tests.provider import Provider
+
+Launch = Callable[..., Gateway]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "crash: kills the gateway, or the machine below it")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "crash" in item.path.parts:
+            item.add_marker("crash")
+
+
+@pytest.fixture
+def primary() -> Iterator[Provider]:
+    with Provider(name="primary") as provider:
+        yield provider
+        assert provider.violations == []
+
+
+@pytest.fixture
+def backup() -> Iterator[Provider]:
+    with Provider(name="backup") as provider:
+        yield provider
+        assert provider.violations == []
+
+
+@pytest.fixture
+def launch(tmp_path: Path, primary: Provider, backup: Provider) -> Iterator[Launch]:
+    """`launch()` starts a gateway between `primary` and `backup`; what is given replaces these, or goes into its configuration."""
+    with ExitStack() as stack:
+        launched: list[Gateway] = []
+
+        def start(*, running: bool = True, **options: Any) -> Gateway:
+            folder = tmp_path / f"gateway{len(launched) or ''}"
+            folder.mkdir()
+            gateway = Gateway(folder, **{"primary": primary, "backup": backup} | options)
+            launched.append(gateway)
+            return stack.enter_context(gateway) if running else gateway
+
+        yield start
+        for gateway in launched:
+            gateway.kill()
+            assert gateway.complaints == [], gateway.output()
+
+
+@pytest.fixture
+def gateway(launch: Launch) -> Gateway:
+    return launch()

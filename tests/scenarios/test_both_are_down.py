@@ -1,0 +1,134 @@
+"""Nobody takes the mail, or takes it slowly, or now and then: it waits, nothing is hammered, and it goes out once when somebody can."""
+
+import random
+import threading
+import time
+
+import pytest
+
+from tests.gateway import Gateway
+from tests.provider import Provider, before, duplicates, normally, say, total, wait_until
+
+TO = "anna@example.com"
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("fault", ["refuse", "black_hole", "421"])
+def test_f43_with_both_down_mail_waits_and_drains_when_one_heals(launch, primary, backup, fault):
+    gateway = launch()
+    for provider in (primary, backup):
+        if fault == "421":
+            provider.on("greeting", say("421 4.3.2 Closing"))
+        else:
+            getattr(provider, fault)()
+    marks = gateway.send_many(20)
+    time.sleep(8)
+    assert primary.sessions + backup.sessions < 60, "no ping-pong"
+    assert set(gateway.states(marks[0]).values()) <= {"waiting", "leased"}
+    backup.heal()
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 45, gateway.output)
+    primary.heal()
+    end = time.monotonic() + 45
+    while not primary.mail and time.monotonic() < end:
+        marks.append(gateway.send())
+        time.sleep(0.5)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 30, gateway.output)
+    assert primary.mail, "traffic returns to the primary"
+    assert set(total(primary, backup).values()) == {1}
+
+
+def test_f43_waiting_survives_restarts(launch, primary, backup):
+    gateway = launch()
+    primary.refuse()
+    backup.refuse()
+    marks = gateway.send_many(10)
+    gateway.restart()
+    marks += gateway.send_many(10)
+    gateway.stop()
+    primary.heal()
+    gateway.start()
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 30, gateway.output)
+    assert set(total(primary, backup).values()) == {1}
+
+
+def test_f44_a_slow_backup_does_not_keep_mail_from_a_primary_that_is_back(launch, primary, backup):
+    gateway = launch(backup=backup.connection(limits={"sessions": 4}, timeouts={"data_reply": 30}))
+    primary.refuse()
+    backup.on("dot", before(normally, seconds=2))
+    marks = gateway.send_many(40, sessions=4)
+    wait_until(lambda: len(backup.mail) >= 4, 20, gateway.output)
+    primary.heal()
+    wait_until(lambda: primary.mail, 20, gateway.output)
+    fresh = gateway.send()
+    assert wait_until(lambda: total(primary, backup)[fresh, TO], 10, gateway.output) < 3
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 40, gateway.output)
+    assert set(total(primary, backup).values()) == {1}
+
+
+@pytest.mark.timeout(180)
+def test_f45_a_flapping_primary_makes_no_duplicates(launch, primary, backup):
+    gateway = launch(settings={"priority": {"normal": {"unclear_after": "1h"}}})
+    stop = threading.Event()
+    primary.on("mail", before(normally, seconds=lambda: random.uniform(0, 0.02)))
+
+    def flap():
+        while not stop.wait(random.uniform(0.3, 1.0)):
+            primary.refuse()
+            stop.wait(random.uniform(0.3, 1.0))
+            primary.heal()
+        primary.heal()
+
+    flapper = threading.Thread(target=flap)
+    flapper.start()
+    marks = []
+    for _ in range(15):
+        marks += gateway.send_many(10, sessions=2)
+        time.sleep(0.5)
+    stop.set()
+    flapper.join()
+    wait_until(
+        lambda: sum(map(bool, total(primary, backup).values())) >= len(marks) - doubts(gateway), 60, gateway.output
+    )
+    assert duplicates(total(primary, backup)) == {}
+    missing = [mark for mark in marks if not total(primary, backup)[mark, TO]]
+    assert all(gateway.state(mark) == "unclear" for mark in missing)
+
+
+def doubts(gateway: Gateway) -> int:
+    return len(gateway.cli("log", "list", "--state", "unclear", "--limit", "500"))
+
+
+def test_f46_a_primary_that_returns_while_the_backup_holds_the_message_does_not_get_it(launch, primary, backup):
+    gateway = launch(backup=backup.connection(timeouts={"data_reply": 30}))
+    primary.refuse()
+    backup.on("dot", before(normally, seconds=8))
+    marks = gateway.send_many(3)
+    wait_until(lambda: backup.commands["DATA"] == 3, 10, gateway.output)
+    primary.heal()
+    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 20, gateway.output)
+    time.sleep(1)
+    assert set(total(primary, backup).values()) == {1}
+
+
+def test_f46_one_message_probes_a_primary_that_may_be_back_and_not_all_of_them(launch, primary, backup):
+    gateway = launch(settings={"backup": ""})
+    primary.on("mail", say("451 4.3.0 Trouble here"))
+    marks = gateway.send_many(50, sessions=4)
+    time.sleep(2)
+    before_probe = primary.commands["MAIL"]
+    time.sleep(12)
+    assert primary.commands["MAIL"] - before_probe <= 12, "a half-open breaker lets one through, not the herd"
+    primary.heal()
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 60, gateway.output)
+    assert set(total(primary, backup).values()) == {1}
+
+
+def test_a_limit_per_second_is_kept_and_the_rest_goes_to_the_backup_or_waits(launch, backup):
+    with Provider(name="limited") as primary:
+        gateway = launch(primary=primary.connection(limits={"per_second": 5}))
+        marks = gateway.send_many(30, sessions=2)
+        wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 30, gateway.output)
+        times = sorted(copy.at for copy in primary.mail)
+        worst = max(sum(1 for at in times if start <= at < start + 1) for start in times)
+        assert worst <= 10, f"{worst} messages in one second"
+        assert set(total(primary, backup).values()) == {1}
