@@ -49,8 +49,12 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("name", nargs="*", choices=[*MEASUREMENTS, []], help=f"which to run; all if none: {', '.join(MEASUREMENTS)}")
-    parser.add_argument("--quick", action="store_true", help="smaller and rougher, and docs/benchmark.md stays as it is")
+    parser.add_argument(
+        "name", nargs="*", choices=[*MEASUREMENTS, []], help=f"which to run; all if none: {', '.join(MEASUREMENTS)}"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller and rougher, and docs/benchmark.md stays as it is"
+    )
     parser.add_argument("--page", type=Path, default=PAGE, help="where the results are written")
     return parser
 

@@ -1,4 +1,4 @@
-"""A link that is long but not narrow: everything takes so many milliseconds each way. `python -m bench.delay PORT TO MS`."""
+"""A link that is long but not narrow: everything takes the same time each way. `python -m bench.delay PORT TO MS`."""
 
 import asyncio
 import subprocess

@@ -46,7 +46,13 @@ def measure(*, quick: bool) -> Section:
         f"over {BURST.sessions} kept sessions. Time-outs and breakers are at their defaults on both sides; Postfix uses "
         "`smtp_fallback_relay`. Rates are what reached the backup.",
         columns=[
-            "primary", "first at the backup", "then messages/s", "of healthy", "extra ms/message", "Postfix: first", "Postfix: messages/s",
+            "primary",
+            "first at the backup",
+            "then messages/s",
+            "of healthy",
+            "extra ms/message",
+            "Postfix: first",
+            "Postfix: messages/s",
         ],  # fmt: skip
         rows=rows,
     )
@@ -62,7 +68,8 @@ def _cost(relay: type[Gateway] | type[Postfix], fault: Fault, *, quick: bool) ->
     with fault() as primary, Sink() as backup, relay(primary=primary, backup=backup.port) as running:
         burst = drive(running, backup, BURST, deliver_within=PATIENCE)
         return Cost(
-            burst=burst, steady=drive(running, backup, _steady(relay, quick=quick), accept_within=WINDOW, deliver_within=WINDOW)
+            burst=burst,
+            steady=drive(running, backup, _steady(relay, quick=quick), accept_within=WINDOW, deliver_within=WINDOW),
         )
 
 

@@ -18,7 +18,7 @@ def refusing() -> Iterator[int]:
 
 @contextmanager
 def black_hole() -> Iterator[int]:
-    """Linux drops SYNs while a listener's accept queue is full, and one session that nobody accepts fills a queue of 0."""
+    """Linux drops SYNs while a listener's accept queue is full; a single session that nobody accepts fills one of 0."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, socket.create_connection(server.getsockname()):
         yield server.getsockname()[1]
 

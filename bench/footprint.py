@@ -20,13 +20,22 @@ def measure(*, quick: bool) -> Section:
     progress(f"footprint: start {median(s for s, _, _ in ours):.2f} s, import {1000 * (package - bare):.0f} ms")
     return Section(
         title="Footprint",
-        text="Medians. Start-up is from the command to the first greeting on the SMTP port. Memory is that of all processes, idle for "
-        f"{SETTLE:.0f} s after one session: private to them, and resident including what they share.",
+        text="Medians. Start-up is from the command to the first greeting on the SMTP port, in an empty directory. Memory is "
+        f"that of all processes, idle for {SETTLE:.0f} s after one session: private to them, and resident with what they share.",
         columns=["", "Secondpost", "Postfix"],
         rows=[
-            ["start-up, ms", *(f"{1000 * median(seconds for seconds, _, _ in starts):.0f}" for starts in (ours, theirs))],
-            ["private when idle, MiB", *(f"{median(private for _, private, _ in starts):.0f}" for starts in (ours, theirs))],
-            ["resident when idle, MiB", *(f"{median(resident for _, _, resident in starts):.0f}" for starts in (ours, theirs))],
+            [
+                "start-up, ms",
+                *(f"{1000 * median(seconds for seconds, _, _ in starts):.0f}" for starts in (ours, theirs)),
+            ],
+            [
+                "private when idle, MiB",
+                *(f"{median(private for _, private, _ in starts):.0f}" for starts in (ours, theirs)),
+            ],
+            [
+                "resident when idle, MiB",
+                *(f"{median(resident for _, _, resident in starts):.0f}" for starts in (ours, theirs)),
+            ],
             ["`import secondpost`, ms", f"{1000 * (package - bare):.0f}", "–"],
         ],
     )

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from bench.machine import free_port, wait_for_greeting
@@ -52,16 +51,23 @@ class Gateway:
     def __enter__(self) -> Self:
         self.configure()
         self.start()
-        wait_for_greeting(self.port, self.running)
+        try:
+            wait_for_greeting(self.port, self.running)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def configure(self) -> None:
         text = CONFIGURATION.format(
-            scratch=self.scratch, smtp=self.port, http=self.http_port, chosen_backup='backup = "backup"' if self.backup else ""
+            scratch=self.scratch,
+            smtp=self.port,
+            http=self.http_port,
+            chosen_backup='backup = "backup"' if self.backup else "",
         )
         text += f"\n[worker]\nconcurrency = {self.concurrency}\n" if self.concurrency else ""
         text += CONNECTION.format(name="primary", port=self.primary)
@@ -72,9 +78,7 @@ class Gateway:
         command = [sys.executable, "-m", "secondpost", "serve", "--config", str(self.scratch / "secondpost.toml")]
         environment = dict(os.environ, **({"LD_PRELOAD": str(self.preload)} if self.preload else {}))
         with (self.scratch / "output").open("wb") as output:
-            self._process = subprocess.Popen(
-                command, stdout=output, stderr=output, env=environment, cwd=self.scratch
-            )
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=self.scratch)
         self.pid = self._process.pid
 
     def running(self) -> bool:

@@ -1,4 +1,4 @@
-"""How long a message is under way at a steady rate: from the moment it is due at the client to its end at the provider."""
+"""How long a message is under way at a steady rate: from when it is due at the client to its end at the provider."""
 
 import asyncio
 from collections import defaultdict
@@ -22,7 +22,9 @@ def measure(*, quick: bool) -> Section:
         for relay in (Gateway, Postfix, None):
             name = relay.name if relay else NEITHER
             found[name].append(asyncio.run(_percentiles(relay, 5 if quick else SECONDS)))
-            progress(f"latency: round {number + 1}, {name}: p50 {found[name][-1][0]:.2f} ms, p99 {found[name][-1][1]:.2f} ms")
+            progress(
+                f"latency: round {number + 1}, {name}: p50 {found[name][-1][0]:.2f} ms, p99 {found[name][-1][1]:.2f} ms"
+            )
     medians = {name: [median(several[at] for several in found[name]) for at in (0, 1)] for name in found}
     return Section(
         title="Latency at a steady rate",
@@ -40,7 +42,7 @@ async def _percentiles(relay: type[Gateway] | type[Postfix] | None, seconds: int
         if relay is None:
             due = await pace(port, numbers, PER_SECOND)
         else:
-            with await asyncio.to_thread(relay(primary=port).__enter__) as running:
+            with relay(primary=port) as running:
                 due = await pace(running.port, numbers, PER_SECOND)
                 await asyncio.wait_for(stamps.complete.wait(), 60)
     waits = sorted(1000 * (stamps[number] - due[number]) for number in numbers[WARM_UP:])

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Protocol, Self
 
 from bench.machine import Watch, free_port, wait_for_greeting, watching
@@ -83,7 +82,7 @@ class Sink:
         self.port, self.arguments = free_port(), arguments
 
     def __enter__(self) -> Self:
-        self._counters = tempfile.NamedTemporaryFile(prefix="bench-sink-", dir="/dev/shm")  # noqa: SIM115 closed on exit
+        self._counters = tempfile.NamedTemporaryFile(prefix="bench-sink-", dir="/dev/shm")
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         command = ["smtp-sink", "-c", "-m", "2000", *user, *self.arguments, f"127.0.0.1:{self.port}", "2000"]
         self._process = subprocess.Popen(command, stdout=self._counters, stderr=subprocess.DEVNULL)
@@ -92,7 +91,7 @@ class Sink:
             wait_for_greeting(self.port, lambda: self._process.poll() is None)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._process.terminate()
         self._process.wait()
         self._counters.close()
@@ -104,9 +103,7 @@ class Sink:
         return int(found[-1]) if found else 0
 
 
-def drive(
-    relay: Relay, sink: Sink, load: Load, *, accept_within: float = 120.0, deliver_within: float = 120.0
-) -> Run:
+def drive(relay: Relay, sink: Sink, load: Load, *, accept_within: float = 120.0, deliver_within: float = 120.0) -> Run:
     """Send the load and wait until the sink has it all, or until patience ends."""
     before, arrived, accepted = sink.count(), list[tuple[float, int]](), None
     start = time.monotonic()
@@ -128,7 +125,18 @@ def drive(
 
 @contextmanager
 def _source(port: int, load: Load) -> Iterator[subprocess.Popen[bytes]]:
-    command = ["smtp-source", "-N", "-C", "10", "-s", str(load.sessions), "-m", str(load.messages), "-l", str(load.body)]
+    command = [
+        "smtp-source",
+        "-N",
+        "-C",
+        "10",
+        "-s",
+        str(load.sessions),
+        "-m",
+        str(load.messages),
+        "-l",
+        str(load.body),
+    ]
     command += ["-f", "sender@bench.example", "-t", "recipient@bench.example", "-M", "bench.example"]
     command += [*(["-d"] if load.kept else []), f"127.0.0.1:{port}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -145,4 +153,6 @@ def _complaint(process: subprocess.Popen[bytes]) -> str:
         return "the relay did not take everything in time"
     if process.returncode == 0 or process.stderr is None:
         return ""
-    return process.stderr.read().decode(errors="replace").strip()[-200:] or f"smtp-source ended with {process.returncode}"
+    return (
+        process.stderr.read().decode(errors="replace").strip()[-200:] or f"smtp-source ended with {process.returncode}"
+    )

@@ -1,4 +1,4 @@
-"""What a process tree costs, and whether somebody else's work disturbed a run. Linux only, as Postfix's defaults are."""
+"""What a process tree costs, and whether somebody else's work disturbed a run. Linux only."""
 
 import socket
 import time
@@ -15,7 +15,7 @@ SAMPLE_EVERY = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """MiB summed over a process tree. Private leaves out shared pages, which is fair to Postfix's many small processes."""
+    """MiB summed over a process tree. Private leaves out shared pages: fair to Postfix's many small processes."""
 
     private: float = 0.0
     resident: float = 0.0

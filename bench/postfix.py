@@ -5,14 +5,15 @@ The installed service stays untouched, and nothing here tunes speed in either di
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from bench.machine import free_port, wait_for_greeting
+import psutil
+
+from bench.machine import free_port, tree, wait_for_greeting
 
 # The master.cf that Postfix ships, without chroot, on our port.
 MASTER = """\
@@ -79,21 +80,28 @@ class Postfix:
         command = ["postfix", "-c", str(self.scratch / "etc"), "start-fg"]
         environment = dict(os.environ, **({"LD_PRELOAD": str(self.preload)} if self.preload else {}))
         with (self.scratch / "output").open("wb") as output:
-            self._process = subprocess.Popen(
-                command, stdout=output, stderr=output, env=environment, start_new_session=True
-            )
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         self.pid = self._process.pid
-        wait_for_greeting(self.port, lambda: self._process.poll() is None)
+        try:
+            wait_for_greeting(self.port, lambda: self._process.poll() is None)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+    def __exit__(self, *_error: object) -> None:
+        self._stop()
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def _stop(self) -> None:
+        """All of them: the script that started the master stays its parent, but does not pass signals on."""
+        processes = tree(self.pid)
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+        for process in psutil.wait_procs(processes, timeout=10)[1]:
+            process.kill()
+        self._process.wait()
 
     def _configure(self) -> None:
         self.scratch.chmod(0o755)  # its daemons run as the user `postfix`

@@ -51,7 +51,9 @@ def _turns(scenario: tuple[int, bool], *, quick: bool) -> list[tuple[Run, str]]:
 
 def _run(relay: Relay, sink: Sink, scenario: tuple[int, bool], *, quick: bool) -> Run:
     sessions, kept = scenario
-    drive(relay, sink, Load(messages=10 * sessions, sessions=sessions, kept=kept))  # warm: processes started, caches filled
+    drive(
+        relay, sink, Load(messages=10 * sessions, sessions=sessions, kept=kept)
+    )  # processes started, caches filled
     messages = MESSAGES[relay.name] // (5 if quick else 1)
     return drive(relay, sink, Load(messages=messages, sessions=sessions, kept=kept))
 

@@ -41,12 +41,14 @@ def measure(*, quick: bool) -> Section:
                 for relay in (Gateway, Postfix):
                     run = _run(relay, library, sessions, quick=quick)
                     found.setdefault((sessions, relay.name), []).append(run)
-                    progress(f"slowdisk: round {number + 1}, {run.load}, {relay.name}: {rate(run.delivered_per_second)}/s")
+                    progress(
+                        f"slowdisk: round {number + 1}, {run.load}, {relay.name}: {rate(run.delivered_per_second)}/s"
+                    )
     rates = {key: median(run.delivered_per_second for run in runs) for key, runs in found.items()}
     return Section(
         title="A slow disk",
-        text="Messages a second, end to end, kept sessions, with every fsync and fdatasync 2 ms slower. This is what one commit for "
-        "all who wait buys: more sessions share each fsync.",
+        text="Messages a second, end to end, kept sessions, with every fsync and fdatasync 2 ms slower. This is what one "
+        "commit for all who wait buys: more sessions share each fsync.",
         columns=["sessions", "Secondpost", "Postfix", "ratio"],
         rows=[_row(sessions, rates[sessions, Gateway.name], rates[sessions, Postfix.name]) for sessions in SESSIONS],
     )

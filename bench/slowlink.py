@@ -1,4 +1,4 @@
-"""A provider far away: what 20 sessions carry over a long link, by our client, by Postfix's, and by Python's usual ones."""
+"""A provider far away: what 20 sessions carry over a long link, by our client, Postfix's, and Python's usual ones."""
 
 import asyncio
 import smtplib
@@ -31,12 +31,13 @@ def measure(*, quick: bool) -> Section:
             progress(f"slowlink: {2 * delay:.0f} ms round trip, {name}: {rate(value)}/s")
         ours = found[Gateway.name]
         rows += [
-            [f"{2 * delay:.0f} ms", name, rate(value), f"{value / SESSIONS:.1f}", times(ours, value)] for name, value in found.items()
+            [f"{2 * delay:.0f} ms", name, rate(value), f"{value / SESSIONS:.1f}", times(ours, value)]
+            for name, value in found.items()
         ]
     return Section(
         title="A provider far away",
-        text=f"{SESSIONS} sessions to a sink behind a link with a delay and no other limit. Secondpost and Postfix relay from their "
-        "queues; smtplib and aiosmtplib send by themselves, one message after another on each kept session.",
+        text=f"{SESSIONS} sessions to a sink behind a link with a delay and no other limit. Secondpost and Postfix relay "
+        "from their queues; smtplib and aiosmtplib send by themselves, one message after another on each session.",
         columns=["round trip", "client", "messages/s", "for each session", "Secondpost is"],
         rows=rows,
     )
@@ -81,7 +82,9 @@ def _smtplib(sink: Sink, port: int, seconds: float) -> float:
 
 def _aiosmtplib(sink: Sink, port: int, seconds: float) -> float:
     async def work(over: asyncio.Event) -> None:
-        async with aiosmtplib.SMTP("127.0.0.1", port, local_hostname="bench.example", start_tls=False) as session:
+        async with aiosmtplib.SMTP(
+            hostname="127.0.0.1", port=port, local_hostname="bench.example", start_tls=False
+        ) as session:
             while not over.is_set():
                 await session.sendmail(SENDER, [RECIPIENT], CONTENT)
 

@@ -1,4 +1,4 @@
-"""A sink that stamps each message's arrival by the number in it, and a source that sends at a steady pace. asyncio, in this process."""
+"""A sink that stamps each message's arrival by the number in it, and a source that sends at a steady pace."""
 
 import asyncio
 import re
@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 
 NUMBER = re.compile(rb"Bench-Number: (\d+)")
 MESSAGE = (
-    "From: sender@bench.example\r\nTo: recipient@bench.example\r\nSubject: bench\r\nDate: Mon, 2 Jan 2006 15:04:05 +0000\r\n"
-    "Message-ID: <{number}@bench.example>\r\nBench-Number: {number}\r\n\r\n" + ("x" * 62 + "\r\n") * 16 + ".\r\n"
+    "From: sender@bench.example\r\nTo: recipient@bench.example\r\nSubject: bench\r\n"
+    "Date: Mon, 2 Jan 2006 15:04:05 +0000\r\nMessage-ID: <{number}@bench.example>\r\nBench-Number: {number}\r\n\r\n"
+    + ("x" * 62 + "\r\n") * 16
+    + ".\r\n"
 )
 END = b"\r\n.\r\n"
 
@@ -68,7 +70,9 @@ class StampSession(asyncio.Protocol):
 
 @asynccontextmanager
 async def stamping(stamps: Stamps, port: int) -> AsyncIterator[None]:
-    server = await asyncio.get_running_loop().create_server(lambda: StampSession(stamps), "127.0.0.1", port, backlog=512)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: StampSession(stamps), "127.0.0.1", port, backlog=512
+    )
     async with server:
         yield
 

@@ -1,4 +1,7 @@
-"""TLS for the test provider: one good server certificate, and every kind of bad one. Made anew for each use, by trustme."""
+"""TLS for the test provider: one good server certificate, and every kind of bad one.
+
+Made anew for each use, by trustme.
+"""
 
 import ssl
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,7 @@
 """What all tests share. Scenarios get two providers and a way to launch the gateway between them.
 
-Rule: whatever a scenario does to the gateway, it must not print a traceback, and it must not break the protocol towards a provider.
+Rule: whatever a scenario does to the gateway, it must not print a traceback, and it must not break the protocol
+towards a provider.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ def backup() -> Iterator[Provider]:
 
 @pytest.fixture
 def launch(tmp_path: Path, primary: Provider, backup: Provider) -> Iterator[Launch]:
-    """`launch()` starts a gateway between `primary` and `backup`; what is given replaces these, or goes into its configuration."""
+    """`launch()` starts a gateway between `primary` and `backup`; what is given replaces these."""
     with ExitStack() as stack:
         launched: list[Gateway] = []
 

@@ -1,4 +1,5 @@
-"""The real gateway, as people run it: `secondpost serve` in a process of its own, asked only through SMTP and its own commands.
+"""The real gateway, as people run it: `secondpost serve` in a process of its own, asked only through SMTP and its own
+commands.
 
 Rule: nothing of Secondpost is imported here. What these tests claim, anybody can see from outside.
 """
@@ -26,7 +27,8 @@ _marks = itertools.count(1)
 
 
 class Gateway:
-    """`with Gateway(folder, primary=…, backup=…) as gateway:` starts it; at the end it is killed, whatever state it is in.
+    """`with Gateway(folder, primary=…, backup=…) as gateway:` starts it; at the end it is killed, whatever state it is
+    in.
 
     Connections are providers, or sections of the configuration as they stand in secondpost.toml.
     """
@@ -171,8 +173,7 @@ class Gateway:
 
         def work(share: int) -> None:
             with self.client() as client:
-                for _ in range(share):
-                    sent.append(self.send(client=client, **headers))
+                sent.extend(self.send(client=client, **headers) for _ in range(share))
 
         shares = [count // sessions + (number < count % sessions) for number in range(sessions)]
         together([lambda share=share: work(share) for share in shares if share])  # type: ignore[misc]
@@ -193,18 +194,20 @@ class Gateway:
         assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout)
 
+    def log(self, *filters: str) -> dict[str, dict[str, Any]]:
+        """Every message of the log by its subject, which is its X-Test-Id."""
+        done = self.run("log", "export", "--format", "jsonl", *filters)
+        assert done.returncode == 0, done.stderr
+        return {row["subject"]: row for row in map(json.loads, done.stdout.splitlines())}
+
     def entry(self, mark: str) -> dict[str, Any]:
         """What the log knows of the message with this X-Test-Id."""
-        found = [row for row in rows(self.cli("log", "list", "--limit", "500")) if row["subject"] == mark]
-        assert found, f"the log does not know {mark}"
-        shown: dict[str, Any] = self.cli("log", "show", str(found[0]["id"]))
+        shown: dict[str, Any] = self.cli("log", "show", self.log()[mark]["id"])
         return shown
 
     def story(self, mark: str) -> str:
         """The same as a person reads it."""
-        found = [row for row in rows(self.cli("log", "list", "--limit", "500")) if row["subject"] == mark]
-        assert found, f"the log does not know {mark}"
-        return self.run("log", "show", str(found[0]["id"])).stdout
+        return self.run("log", "show", self.log()[mark]["id"]).stdout
 
     def states(self, mark: str) -> dict[str, str]:
         """The state of each recipient."""
@@ -230,10 +233,6 @@ class Gateway:
                 f"{mark} is {seen}, not {state}, after {seconds} s:\n{json.dumps(self.entry(mark), indent=1)}"
             )
             time.sleep(0.1)
-
-
-def rows(answer: Any) -> list[dict[str, Any]]:
-    return answer if isinstance(answer, list) else answer["messages"]
 
 
 def new_mark() -> str:

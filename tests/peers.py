@@ -1,6 +1,7 @@
 """Programs by other people, which prove that we speak the protocol and not just our own idea of it.
 
-Rule: where one is missing the test is skipped, and says so; with CI=true that is a failure, since nobody reads skips there.
+Rule: where one is missing the test is skipped, and says so; with CI=true that is a failure, since nobody reads skips
+there.
 """
 
 import os
@@ -85,7 +86,10 @@ maillog_file = {folder}/log
 
 
 class Postfix:
-    """A private Postfix: `with Postfix(folder, relay_to=PORT) as postfix:` listens on `postfix.port`. The installed one is not touched."""
+    """A private Postfix: `with Postfix(folder, relay_to=PORT) as postfix:` listens on `postfix.port`.
+
+    The installed one is not touched.
+    """
 
     def __init__(self, folder: Path, *, relay_to: int) -> None:
         self.folder, self.port, self.relay_to = folder, free_port(), relay_to

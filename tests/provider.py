@@ -1,10 +1,11 @@
 """A provider for tests: a real SMTP server on loopback that fails on command and counts every copy it takes.
 
-Rule: it shares nothing with Secondpost. It has its own threads and its own reading of RFC 5321, and it is strict: whatever a client does
-wrong lands in `violations`. What it says and does at each step is scripted with `on(step, action)`; `heal()` makes it well again.
+Rule: it shares nothing with Secondpost. It has its own threads and its own reading of RFC 5321, and it is strict:
+whatever a client does wrong lands in `violations`. What it says and does at each step is scripted with
+`on(step, action)`; `heal()` makes it well again.
 
-Steps: greeting ehlo starttls tls auth mail rcpt data body dot taken quit. `dot`: the end of the message was read and it is not taken yet.
-`taken`: it is taken and counted, and the answer to the dot has not been sent.
+Steps: greeting ehlo starttls tls auth mail rcpt data body dot taken quit. `dot`: the end of the message was read and
+it is not taken yet. `taken`: it is taken and counted, and the answer to the dot has not been sent.
 """
 
 import itertools
@@ -30,7 +31,9 @@ EXTENSIONS = frozenset({"PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCOD
 
 @dataclass(slots=True, kw_only=True)
 class Line:
-    """One line of the script: at `step`, if `only` occurs in the command and the odds say so, do `act`; skip the first `skip`."""
+    """One line of the script: at `step`, if `only` occurs in the command and the odds say so, do `act`; skip the first
+    `skip`.
+    """
 
     step: str
     act: Action
@@ -57,7 +60,7 @@ class Provider:
     commands: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)  # log-ins with these users
     sessions: int = 0
-    port: int = field(default_factory=lambda: free_port())
+    port: int = field(default_factory=lambda: free_port())  # noqa: PLW0108  (defined below)
     _script: list[Line] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: set[Session] = field(default_factory=set)
@@ -121,13 +124,19 @@ class Provider:
     # ── faults of the whole server ──────────────────────────────────────────────────────────────────────────────────
 
     def refuse(self) -> None:
-        """The port is closed, and whoever was connected is cut off. The address stays ours: it is bound, nobody listens."""
+        """The port is closed, and whoever was connected is cut off.
+
+        The address stays ours: it is bound, nobody listens.
+        """
         self._quiet()
         self._server.shutdown(socket.SHUT_RDWR)
         self.hang_up_all()
 
     def black_hole(self) -> None:
-        """SYNs are dropped: the backlog is full and nobody accepts. Open sessions fall silent by being forgotten: they are cut."""
+        """SYNs are dropped: the backlog is full and nobody accepts.
+
+        Open sessions fall silent by being forgotten: they are cut.
+        """
         self._quiet()
         self._server.listen(0)
         for _ in range(4):
@@ -195,13 +204,17 @@ class Provider:
             return [copy.mark for copy in self.mail]
 
     def connection(self, **settings: Any) -> dict[str, Any]:
-        """A section of secondpost.toml that leads here. Time-outs are short: tests do not wait ten minutes for an answer."""
+        """A section of secondpost.toml that leads here.
+
+        Time-outs are short: tests do not wait ten minutes for an answer.
+        """
         mode = "tls" if self.implicit_tls else "starttls" if self.tls else "none"
         timeouts = {"connect": 1, "command": 1, "data_block": 2, "data_reply": 2} | settings.pop("timeouts", {})
         return {"mailer": "smtp", "host": HOST, "port": self.port, "encryption": mode, "timeouts": timeouts} | settings
 
 
-# ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── actions
+# ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 # An action gets the session and what would be said, and returns what is said instead. b"" after `dot` or `body`: go on.
 
 
@@ -287,7 +300,8 @@ def refuse_early(text: str) -> Action:
     return early
 
 
-# ── ports and waiting ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── ports and waiting
+# ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 _worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0)
 # Below the range from which the kernel picks ports for outgoing connections, and apart for each test process.

@@ -1,4 +1,7 @@
-"""One SMTP conversation of the test provider, in its own thread. RFC 5321, 1870 (SIZE), 2920 (PIPELINING), 3030 (CHUNKING), 6531 (SMTPUTF8)."""
+"""One SMTP conversation of the test provider, in its own thread.
+
+RFC 5321, 1870 (SIZE), 2920 (PIPELINING), 3030 (CHUNKING), 6531 (SMTPUTF8).
+"""
 
 import base64
 import contextlib
@@ -299,7 +302,9 @@ class Session(threading.Thread):
             self.answer("dot", "552 5.3.4 Too large")
         elif self.answer("dot", "") == 0:
             self._take(content)
-            self.answer("taken", f"250 2.0.0 Ok: queued as {self.number}-{len(self.provider.mail)}", self._mark(content))
+            self.answer(
+                "taken", f"250 2.0.0 Ok: queued as {self.number}-{len(self.provider.mail)}", self._mark(content)
+            )
         self._forget_transaction()
 
     def _check_content(self, content: bytes) -> None:

@@ -11,7 +11,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -86,10 +86,10 @@ def build(config: Config) -> Core:
     desk = Desk(policies=policies, do_not_send=config.do_not_send)
     desk.rules = [routing.parse(rule) for rule in config.routes]
     desk.matcher = _matcher() if desk.rules else None
-    tasks: set[asyncio.Future[None]] = set()
+    tasks: set[asyncio.Task[None]] = set()
 
-    def later(coroutine: "asyncio._CoroutineLike[None]") -> None:
-        task = asyncio.ensure_future(coroutine)
+    def later(coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 

@@ -23,7 +23,6 @@ import uvloop
 
 from secondpost import config
 from secondpost.app import Gateway
-from secondpost.config.settings import Smtp
 from secondpost.core import breaker
 from secondpost.entrypoints.smtp import SmtpListener
 from secondpost.service.ids import new_id
@@ -52,9 +51,9 @@ class Provider:
 
     async def start(self) -> None:
         self._listener = SmtpListener(
-            Smtp(listen=[f"127.0.0.1:{self.port}"]),
+            config.load(environ={}, overrides={"smtp.listen": f"127.0.0.1:{self.port}"}).smtp,
             submit=self._take,
-            authenticate=_nobody,
+            authenticate=None,
             new_id=new_id,
             new_tail=MemoryStore().tail,
         )
@@ -69,10 +68,6 @@ class Provider:
         answer: Future[Receipt] = asyncio.get_running_loop().create_future()
         answer.set_result(Receipt(draft.id))
         return answer
-
-
-async def _nobody(_name: str, _secret: str) -> None:
-    return None
 
 
 def _subject(content: bytes) -> str:

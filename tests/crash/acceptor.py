@@ -1,6 +1,7 @@
-"""The child of the power-cut test: accepts messages into the store as fast as it can and says each number once its future resolved.
+"""The child of the power-cut test: accepts messages into the store as fast as it can.
 
-acceptor.py accept FOLDER FIRST [--normal]     until it is killed; --normal weakens the writer to synchronous=NORMAL
+acceptor.py accept FOLDER FIRST [--normal]     until it is killed, saying each number once its future has resolved;
+                                               --normal weakens the writer to synchronous=NORMAL
 acceptor.py read FOLDER                        the number of each message whose content can be read, one a line
 """
 

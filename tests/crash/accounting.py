@@ -1,6 +1,7 @@
-"""The ledger of a crash test: what clients were told, what providers got, what the gateway's log admits. The three must agree.
+"""The ledger of a crash test: what clients were told, what providers got, what the gateway's log admits.
 
-Rule: an acknowledged message was taken once, or the log says that nobody can know (`unclear`), or that the policy took the risk
+Rule: an acknowledged message was taken once, or the log says that nobody can know (`unclear`), or that the policy
+took the risk
 ("possible duplicate"). Anything else is a loss or a duplicate without proof.
 """
 
@@ -9,9 +10,8 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
-from tests.gateway import Gateway, new_mark, rows
+from tests.gateway import Gateway, new_mark
 from tests.provider import Provider, total
 
 TO = "anna@example.com"
@@ -112,13 +112,12 @@ def ledger(gateway: Gateway, load: Load, *providers: Provider, rounds: int) -> L
     result = Ledger(rounds=rounds, tried=load.tried, acknowledged=set(load.acknowledged))
     for (mark, _), count in total(*providers).items():
         result.copies[mark] += count
-    known = log(gateway)
+    known = gateway.log()
     result.unknown = load.acknowledged - set(known)
     for mark, row in known.items():
-        states = set(row["states"])
-        if "unclear" in states:
+        if row["status"] == "unclear":
             result.unclear.add(mark)
-        if states & {"waiting", "leased", "sending"}:
+        if row["status"] in {"waiting", "leased", "sending"}:
             result.unfinished.add(mark)
         if (
             result.copies[mark] > 1
@@ -128,25 +127,9 @@ def ledger(gateway: Gateway, load: Load, *providers: Provider, rounds: int) -> L
     return result
 
 
-def log(gateway: Gateway) -> dict[str, dict[str, Any]]:
-    """Every message of the log by its subject, which is its X-Test-Id."""
-    found: dict[str, dict[str, Any]] = {}
-    before: list[str] = []
-    while page := rows(gateway.cli("log", "list", "--limit", "500", *before)):
-        found |= {row["subject"]: row for row in page}
-        before = ["--before", str(page[-1]["id"])]
-    return found
-
-
 def quiet(gateway: Gateway, seconds: float) -> None:
-    """Wait until nothing is on its way any more: waiting, leased or sending."""
+    """Wait until nothing is on its way any more."""
     end = time.monotonic() + seconds
-    while busy := [row for row in depth(gateway) if row["state"] in {"waiting", "leased", "sending"} and row["count"]]:
-        assert time.monotonic() < end, f"still on its way after {seconds} s: {busy}\n{gateway.output()[-3000:]}"
+    while (queue := gateway.cli("queue"))["waiting"] + queue["sending"]:
+        assert time.monotonic() < end, f"still on its way after {seconds} s: {queue}\n{gateway.output()[-3000:]}"
         time.sleep(0.3)
-
-
-def depth(gateway: Gateway) -> list[dict[str, Any]]:
-    answer = gateway.cli("queue")
-    found: list[dict[str, Any]] = answer if isinstance(answer, list) else answer["depth"]
-    return found

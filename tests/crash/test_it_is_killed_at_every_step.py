@@ -1,4 +1,7 @@
-"""F15, G2: kill -9 at the n-th write or sync of a message's life, for each n. strace delivers the signal in the system call itself."""
+"""F15, G2: kill -9 at the n-th write or sync of a message's life, for each n.
+
+strace delivers the signal in the system call itself.
+"""
 
 import os
 import random
@@ -37,7 +40,10 @@ def traced(*options):
 
 
 def steps_of_a_life(launch, primary, folder):
-    """(call, n) of each write and sync between the moment the gateway listens and the end of one message. The first run is the map."""
+    """(call, n) of each write and sync between the moment the gateway listens and the end of one message.
+
+    The first run is the map.
+    """
     trace = folder / "trace"
     gateway = launch(prefix=traced("-o", str(trace), "-e", f"trace={','.join(CALLS)}"))
     time.sleep(0.5)
@@ -86,10 +92,10 @@ def describe(gateway, mark, acknowledged, primary, backup):
     end = time.monotonic() + 5
     unclear = False
     while not total(primary, backup)[mark, TO] and time.monotonic() < end:
-        known = {row["subject"]: row["states"] for row in gateway.cli("log", "list")}
+        known = gateway.log()
         if mark not in known and not acknowledged:
             break
-        unclear = "unclear" in known.get(mark, [])
+        unclear = mark in known and known[mark]["status"] == "unclear"
         if unclear:
             break
         time.sleep(0.2)

@@ -1,4 +1,7 @@
-"""F15: kill -9 at any moment under load, again and again. Nothing that was acknowledged is lost, nothing is doubled without a recorded doubt."""
+"""F15: kill -9 at any moment under load, again and again.
+
+Nothing that was acknowledged is lost, nothing is doubled without a recorded doubt.
+"""
 
 import os
 import random
@@ -7,7 +10,7 @@ import time
 import pytest
 
 from tests.crash.accounting import Load, ledger, quiet
-from tests.provider import before, hang_up, normally, say
+from tests.provider import Provider, before, hang_up, normally, say
 
 KILLS = int(os.environ.get("SECONDPOST_KILLS", "20"))
 
@@ -34,8 +37,10 @@ def test_f15_killed_under_load_nothing_is_lost_and_no_copy_is_unexplained(launch
     assert len(books.acknowledged) > 20 * rounds, "that was no load"
 
 
-def weather(number, primary, backup):
-    """Each round has its own: all well, slow answers, refusals, a primary that hangs up after the dot, a primary that is gone."""
+def weather(number: int, primary: Provider, backup: Provider) -> None:
+    """Each round has its own: all well, slow answers, refusals, a primary that hangs up after the dot, a primary that
+    is gone.
+    """
     primary.heal()
     backup.heal()
     primary.on("taken", before(normally, seconds=lambda: random.uniform(0, 0.03)))
@@ -45,7 +50,9 @@ def weather(number, primary, backup):
         case 2:
             primary.on("mail", say("451 4.3.0 Trouble here"), odds=0.3)
         case 3:
-            primary._script.clear()
+            primary.heal()
             primary.on("taken", hang_up, odds=0.05)
         case 4:
             primary.refuse()
+        case _:
+            pass

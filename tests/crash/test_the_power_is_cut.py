@@ -1,7 +1,10 @@
-"""F17, P1: what the store has promised is there after a power cut. kill -9 cannot show that, since the page cache survives it.
+"""F17, P1: what the store has promised is there after a power cut. kill -9 cannot show that, since the page cache
+survives it.
 
-An ext4 on a loop device is shut down under the writing process without flushing anything (EXT4_IOC_SHUTDOWN), then mounted again.
-The negative control runs the same rig on a store weakened to synchronous=NORMAL, and must lose something: else the rig proves nothing.
+An ext4 on a loop device is shut down under the writing process without flushing anything (EXT4_IOC_SHUTDOWN), then
+mounted again.
+The negative control runs the same rig on a store weakened to synchronous=NORMAL, and must lose something: else the
+rig proves nothing.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""A one-time code cannot wait for a time-out: it starts on the backup as well, and only one of the two may cross the point of no return."""
+"""A one-time code cannot wait for a time-out: it starts on the backup too, and one of the two crosses the point."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""A start that cannot work ends at once, with a message that says what is wrong and what to do, and with nothing changed."""
+"""A start that cannot work ends at once, with a message that says what is wrong, and with nothing changed."""
 
 import contextlib
 import json
@@ -47,7 +47,7 @@ def fails(gateway, *words, seconds=15):
         ({"smtp": {"listen": ["not an address"]}}, ["listen"]),
         ({"smtp": {"max_message_bytes": -1}}, ["max_message_bytes"]),
     ],
-    marks=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
+    ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
 )
 def test_a_wrong_setting_is_named_with_the_right_one(launch, settings, words):
     gateway = launch(running=False, settings=settings)

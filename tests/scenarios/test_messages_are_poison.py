@@ -1,6 +1,10 @@
-"""F36, S15: bytes that break parsers are carried as they are, quickly, and harm nobody's mail. The corpus is small and vicious."""
+"""F36, S15: bytes that break parsers are carried as they are, quickly, and harm nobody's mail.
+
+The corpus is small and vicious.
+"""
 
 import time
+from functools import partial
 
 import pytest
 
@@ -30,7 +34,7 @@ CORPUS = {
     "control_characters": b"Subject: \x01\x02\x1b[31mred\x7f\r\nFrom: \x08\x0b@\x0c\r\n\r\n\x1b]0;title\x07\r\n",
     "long_lines": b"Subject: x\r\n\r\n" + b"y" * 60_000 + b"\r\n",
     "strange_date": b"Date: Thu, 99 Foo 99999 99:99:99 +9999\r\nMessage-ID: <<<>>>\r\n\r\nx\r\n",
-    "two_of_each": b"From: a@example.com\r\nFrom: b@example.com\r\nMessage-ID: <1>\r\nMessage-ID: <2>\r\nDate: x\r\nDate: y\r\n\r\nx\r\n",
+    "two_of_each": b"From: a@x.example\r\nFrom: b@x.example\r\nMessage-ID: <1>\r\nMessage-ID: <2>\r\nDate: x\r\n\r\n",
     "semicolons": b"Content-Type: text/plain" + b";a=b" * 20_000 + b"\r\n\r\nx\r\n",
     "quotes": b"From: " + b'"\\' * 20_000 + b"\r\n\r\nx\r\n",
 }
@@ -53,8 +57,8 @@ def test_f36_poison_is_carried_or_refused_at_once_and_the_log_can_show_it(launch
         waited = wait_until(lambda: primary.copies[mark, TO], 5, gateway.output)
         assert waited < 1
         assert gateway.run("log", "list").returncode == 0
-        (row,) = gateway.cli("log", "list")
-        assert gateway.run("log", "show", str(row["id"])).returncode == 0
+        (row,) = gateway.log().values()
+        assert gateway.run("log", "show", row["id"]).returncode == 0
     assert "evil@example.com" not in str(primary.copies)
 
 
@@ -71,13 +75,17 @@ def test_f36_poison_delays_nobody(launch, primary, backup):
     assert disturbed < quiet + 0.1, (quiet, disturbed)
 
 
+def arrived(provider, mark):
+    return provider.copies[mark, TO]
+
+
 def latency(gateway, primary, count):
     """The median time from the start of a submission to the provider."""
     waits = []
     for _ in range(count):
         start = time.monotonic()
         mark = gateway.send()
-        wait_until(lambda mark=mark: primary.copies[mark, TO], 5, gateway.output)
+        wait_until(partial(arrived, primary, mark), 5, gateway.output)
         waits.append(time.monotonic() - start)
     return sorted(waits)[count // 2]
 
@@ -97,5 +105,7 @@ def test_f36_a_message_that_a_provider_chokes_on_does_not_block_the_queue(launch
         client.sendmail("poison@example.com", [TO], b"X-Test-Id: poison\r\n\r\nx\r\n")
     time.sleep(1)
     marks = gateway.send_many(20)
-    waited = wait_until(lambda: all(primary.copies[mark, TO] or backup.copies[mark, TO] for mark in marks), 30, gateway.output)
+    waited = wait_until(
+        lambda: all(primary.copies[mark, TO] or backup.copies[mark, TO] for mark in marks), 30, gateway.output
+    )
     assert waited < 15

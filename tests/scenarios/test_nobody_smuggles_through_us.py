@@ -1,4 +1,4 @@
-"""S1, S2: whatever a client calls the end of a message, both a strict and a lax provider see exactly the messages that we accepted."""
+"""S1, S2: whatever a client calls the end of a message, a strict and a lax provider see exactly what we accepted."""
 
 import itertools
 import random
@@ -10,9 +10,12 @@ import pytest
 from tests.provider import HOST, Provider, wait_until
 
 ENDINGS = [
-    b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r.\n", b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\r\r\n.\r\r\n", b"\n\n.\n\n",
+    b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n.\r", b"\r.\n",
+    b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\r\r\n.\r\r\n", b"\n\n.\n\n",
 ]  # fmt: skip
-SMUGGLED = b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<victim@example.com>\r\nDATA\r\nX-Test-Id: evil\r\nSubject: evil\r\n\r\nboo\r\n.\r\n"
+SMUGGLED = (
+    b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<victim@example.com>\r\nDATA\r\nX-Test-Id: evil\r\n\r\nboo\r\n.\r\n"
+)
 
 
 def submit(gateway, stream, cuts):
@@ -40,8 +43,8 @@ def submit(gateway, stream, cuts):
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("ending", ENDINGS, marks=repr)
-@pytest.mark.parametrize("lax", [True, False], marks=["lax", "strict"])
+@pytest.mark.parametrize("ending", ENDINGS, ids=repr)
+@pytest.mark.parametrize("lax", [True, False], ids=["lax", "strict"])
 def test_g12_no_ending_splits_a_message(launch, backup, ending, lax):
     with Provider(name="receiver", lax=lax) as receiver:
         gateway = launch(primary=receiver)
@@ -70,7 +73,7 @@ def test_g12_no_ending_splits_a_message(launch, backup, ending, lax):
         assert receiver.violations == []
 
 
-@pytest.mark.parametrize("lax", [True, False], marks=["lax", "strict"])
+@pytest.mark.parametrize("lax", [True, False], ids=["lax", "strict"])
 def test_dots_at_the_start_of_lines_arrive_as_they_were_sent(launch, backup, lax):
     body = b".\r\n..\r\n.a\r\n...\r\n\r\n.\r\n x\r\n"
     with Provider(name="receiver", lax=lax) as receiver:

@@ -1,7 +1,14 @@
-"""Interop: clients and servers that we did not write. Each is skipped only where it is not installed, and never in CI."""
+"""Interop: clients and servers that we did not write.
+
+Each is skipped only where it is not installed, and never in CI.
+"""
 
 import asyncio
+import os
+import re
 import smtplib
+import subprocess
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -141,11 +148,11 @@ def test_postfix_is_our_provider(launch, backup, eml, tmp_path):
 
 
 def test_aiosmtpd_is_our_provider(launch, eml):
-    mark, path = eml
+    _, path = eml
     taken = []
 
     class Taker:
-        async def handle_DATA(self, server, session, envelope):
+        async def handle_DATA(self, server, session, envelope):  # noqa: N802  (aiosmtpd's name)
             taken.append(envelope)
             return "250 OK"
 
@@ -226,7 +233,7 @@ def test_a_failing_smtp_sink_falls_back(launch, backup, options):
 
 def test_f03_smtp_sink_that_leaves_after_the_dot_is_a_doubt(launch, backup):
     peers.requires("smtp-sink")
-    with sink("-q", ".") as (port, counted):
+    with sink("-q", ".") as (port, _):
         primary = {
             "mailer": "smtp",
             "host": HOST,
@@ -248,15 +255,10 @@ def scratch(tmp_path: Path, name: str) -> Path:
 
 @contextmanager
 def sink(*options: str):
-    import os
-    import re
-    import subprocess
-    import tempfile
-
     port = free_port()
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
     with tempfile.TemporaryFile() as counters:
-        command = [peers.find("smtp-sink"), "-c", *user, *options, f"{HOST}:{port}", "200"]
+        command = [str(peers.find("smtp-sink")), "-c", *user, *options, f"{HOST}:{port}", "200"]
         process = subprocess.Popen(command, stdout=counters, stderr=subprocess.DEVNULL)
 
         def counted() -> int:

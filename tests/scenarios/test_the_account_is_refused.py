@@ -1,4 +1,6 @@
-"""The provider does not want *us*: the backup carries the mail, the message is not blamed, and nobody hammers at a closed door."""
+"""The provider does not want *us*: the backup carries the mail, the message is not blamed, and nobody hammers at a
+closed door.
+"""
 
 import time
 
@@ -12,7 +14,10 @@ TO = "anna@example.com"
 IDENTITY = {
     "ses_not_verified": (
         "dot",
-        "554 Message rejected: Email address is not verified. The following identities failed the check in region EU-WEST-1: shop@example.com",
+        (
+            "554 Message rejected: Email address is not verified. The following identities failed the check "
+            "in region EU-WEST-1: shop@example.com"
+        ),
     ),
     "sender_not_verified": ("mail", "550 5.7.1 The from address does not match a verified Sender Identity"),
     "domain_not_verified": ("dot", "550 5.7.1 The sender domain is not verified"),
@@ -25,7 +30,10 @@ SUSPENDED = {
     "daily_quota": ("mail", "550 5.4.5 Daily sending quota exceeded"),
     "ses_paused": (
         "dot",
-        "554 Sending paused for this account. For more information, please check the inbox of the email address associated with your AWS account.",
+        (
+            "554 Sending paused for this account. For more information, please check the inbox of the email address "
+            "associated with your AWS account."
+        ),
     ),
 }
 

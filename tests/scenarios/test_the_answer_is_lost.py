@@ -1,4 +1,6 @@
-"""The primary has the whole message and the answer never comes: a doubt, with a name, and no second copy behind anybody's back."""
+"""The primary has the whole message and the answer never comes: a doubt, with a name, and no second copy behind
+anybody's back.
+"""
 
 import re
 import time

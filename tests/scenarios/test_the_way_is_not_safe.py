@@ -1,4 +1,6 @@
-"""TLS to a provider fails in some way: nothing is said in the clear, the log says what is wrong, and the backup has the message."""
+"""TLS to a provider fails in some way: nothing is said in the clear, the log says what is wrong, and the backup has the
+message.
+"""
 
 import pytest
 
@@ -30,7 +32,7 @@ def secured(certificate, *, implicit=False, **options):
     return Provider(name="secured", tls=certificate, implicit_tls=implicit, users={"shop": "secret-canary"}, **options)
 
 
-@pytest.mark.parametrize("implicit", [False, True], marks=["starttls", "implicit"])
+@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
 def test_a_good_certificate_is_good(trusting, certificates, backup, implicit):
     with secured(certificates.good(), implicit=implicit) as primary:
         gateway = trusting(primary)
@@ -40,11 +42,11 @@ def test_a_good_certificate_is_good(trusting, certificates, backup, implicit):
         assert backup.mail == []
 
 
-@pytest.mark.parametrize("implicit", [False, True], marks=["starttls", "implicit"])
+@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
 @pytest.mark.parametrize(
     ("kind", "word"),
     [("wrong_host", "name"), ("expired", "expired"), ("self_signed", "trust")],
-    marks=["wrong_host", "expired", "self_signed"],
+    ids=["wrong_host", "expired", "self_signed"],
 )
 def test_f08_a_bad_certificate_is_refused_with_its_own_reason(trusting, certificates, backup, kind, word, implicit):
     with secured(getattr(certificates, kind)(), implicit=implicit) as primary:
@@ -55,8 +57,8 @@ def test_f08_a_bad_certificate_is_refused_with_its_own_reason(trusting, certific
         assert "certificate" in gateway.story(mark).lower()
 
 
-@pytest.mark.parametrize("implicit", [False, True], marks=["starttls", "implicit"])
-@pytest.mark.parametrize("act", [silence, hang_up, raw(b"garbage, not TLS\r\n" * 20)], marks=["hang", "eof", "garbage"])
+@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
+@pytest.mark.parametrize("act", [silence, hang_up, raw(b"garbage, not TLS\r\n" * 20)], ids=["hang", "eof", "garbage"])
 def test_f08_a_handshake_that_fails_is_a_definite_no(trusting, certificates, backup, act, implicit):
     with secured(certificates.good(), implicit=implicit) as primary:
         primary.on("tls", act)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from secondpost.core.connection import Connection
+
 if TYPE_CHECKING:
     from secondpost.mailers.base import Setting
 
@@ -24,3 +26,10 @@ def settings(name: str) -> "tuple[Setting, ...]":
     from secondpost import mailers
 
     return mailers.find(name).settings
+
+
+def make(connection: Connection) -> None:
+    """Let the mailer look at its connection. Raises ConfigError when it cannot work with the settings."""
+    from secondpost import mailers
+
+    mailers.find(connection.mailer)(connection)

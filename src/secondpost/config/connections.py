@@ -50,7 +50,16 @@ def check(name: str, table: Any, faults: Faults, origin: Origin) -> Connection |
     if not found.mailer and "dsn" not in table:
         faults.add(f"{path}.mailer", origin(), 'is missing: write mailer = "smtp", for example, or a whole dsn')
     settings = _settings(path, found.mailer, given, faults, origin) if found.mailer else {}
-    return None if faults.within(path) else _connection(name, found, settings, origin())
+    return None if faults.within(path) else _tried(_connection(name, found, settings, origin()), faults)
+
+
+def _tried(connection: Connection, faults: Faults) -> Connection:
+    """The mailer has the last word on what its settings mean together."""
+    try:
+        catalog.make(connection)
+    except ConfigError as error:
+        faults.add(f"connections.{connection.name}", connection.origin, str(error))
+    return connection
 
 
 def _expand(path: str, table: Mapping[str, Any], faults: Faults, origin: Origin) -> dict[str, Any]:
@@ -91,7 +100,7 @@ def _settings(path: str, mailer: str, given: Mapping[str, Any], faults: Faults, 
         try:
             found[name] = _value(setting, given.get(name))
         except ValueError as error:
-            faults.add(f"{path}.{name}", origin(name), str(error))
+            faults.add(f"{path}.{name}", origin(name) if name in given else origin(), str(error))
     return found
 
 
@@ -102,7 +111,7 @@ def _value(setting: "Setting", value: Any) -> Value:
         return setting.default
     match setting.kind:
         case "number":
-            return _number(value)
+            return _number(setting.name, value)
         case "toggle":
             return _toggle(value)
         case "choice":
@@ -113,10 +122,12 @@ def _value(setting: "Setting", value: Any) -> Value:
             return _text(value)
 
 
-def _number(value: Any) -> int:
+def _number(name: str, value: Any) -> int:
     text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
         raise ValueError(f"must be a whole number, not {clip(value)}")
+    if name == "port" and int(text) > 65_535:
+        raise ValueError(f"must be a port, at most 65535, not {text}")
     return int(text)
 
 

@@ -33,11 +33,12 @@ class Tree:
     file: str = ""
 
     def origin(self, *path: str) -> str:
-        """Where the setting, or the table around it, came from."""
+        """Where the setting came from, or something in it, or the table that was given with it."""
         for length in range(len(path), 0, -1):
             if found := self.origins.get(path[:length]):
                 return found
-        return BUILT_IN
+        within = (origin for known, origin in self.origins.items() if known[: len(path)] == path)
+        return next(within, BUILT_IN) if path else BUILT_IN
 
     def set(self, path: Path_, value: Any, origin: str) -> None:
         """Set one value; tables on the way are made, and a value that stood where a table must be is replaced."""

@@ -3,7 +3,7 @@
 Rule: every fault of a table is told; faulty settings take their defaults, so that reading can go on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -28,7 +28,7 @@ def read(model: type[T], table: Any, path: str, faults: Faults, origin: Callable
         for found in error.errors(include_url=False):
             keys = [str(part) for part in found["loc"] if isinstance(part, str) and "[" not in part]
             dotted = ".".join([*([path] if path else []), *keys])
-            faults.add(dotted, origin(*keys), _text(found, model, path, dotted))
+            faults.add(dotted, origin(*keys), _text(found, model, keys, dotted))
         wrong = {str(found["loc"][0]) for found in error.errors(include_url=False) if found["loc"]}
         return model.model_validate({key: value for key, value in table.items() if key not in wrong})
 
@@ -51,10 +51,10 @@ _EXPECTED = {
 }
 
 
-def _text(found: ErrorDetails, model: type[Table], path: str, dotted: str) -> str:
+def _text(found: ErrorDetails, model: type[Table], keys: Sequence[str], dotted: str) -> str:
     kind, context = found["type"], found.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown(model, path, dotted)
+        return _unknown(model, keys, dotted)
     if kind == "value_error":
         return str(context["error"])
     shown = "" if dotted in SECRETS else f", not {clip(found['input'])}"
@@ -63,11 +63,14 @@ def _text(found: ErrorDetails, model: type[Table], path: str, dotted: str) -> st
     return f"{found['msg'][:1].lower()}{found['msg'][1:]}{shown}"
 
 
-def _unknown(model: type[Table], path: str, dotted: str) -> str:
+def _unknown(model: type[Table], keys: Sequence[str], dotted: str) -> str:
     """In the same table first; then anywhere."""
-    prefix = f"{path}." if path else ""
-    text = unknown("setting", dotted, [f"{prefix}{name}" for name in model.model_fields])
-    if "did you mean" in text or path.startswith("connections."):
+    for key in keys[:-1]:
+        inner = model.model_fields[key].annotation
+        model = inner if isinstance(inner, type) and issubclass(inner, Table) else model
+    above, dot, _ = dotted.rpartition(".")
+    text = unknown("setting", dotted, [f"{above}{dot}{name}" for name in model.model_fields])
+    if "did you mean" in text or above.startswith("connections."):
         return text
     meant = did_you_mean(dotted, paths())
     hint = f"did you mean {meant}?" if meant else "see them all with: secondpost config show"

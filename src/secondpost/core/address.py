@@ -4,6 +4,7 @@ Rule: what `parse` returns can stand between < and > on the wire: it has no line
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 LOCAL_LIMIT = 64  # octets, RFC 5321 section 4.5.3.1.1
@@ -74,6 +75,21 @@ def parse(text: str) -> Address:
 def domain_of(text: str) -> str:
     """The lower-cased domain of an address as it stands in a header; empty when it has none."""
     return text.rpartition("@")[2].lower() if "@" in text else ""
+
+
+def allowed(text: str, patterns: Collection[str]) -> bool:
+    """Whether `text` fits a pattern: an address, a domain (`example.com`, `@example.com`), `*.example.com`, or `*`."""
+    text = text.casefold()
+    domain = domain_of(text)
+    return any(
+        _fits(text, domain, pattern.strip().casefold().removeprefix("*@").removeprefix("@")) for pattern in patterns
+    )
+
+
+def _fits(text: str, domain: str, pattern: str) -> bool:
+    if pattern.startswith("*."):
+        return domain.endswith(pattern[1:])
+    return text == pattern if "@" in pattern else pattern in {domain, "*"}
 
 
 def _parse(text: str) -> Address:

@@ -1,77 +1,68 @@
 """The route of a delivery, and what follows from an outcome: done, the next connection, a wait, or a doubt.
 
-Rule: `decide` is the table of docs/flow.md (delivery rules, section 4). Only what surely was not taken goes anywhere else.
+Rule: `decide` is the table of section 4 of the delivery rules. Only what surely was not taken goes anywhere else.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from secondpost.core import retry
+from secondpost.core import limits, retry
 from secondpost.core.connection import Connection
 from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
 from secondpost.core.priority import Policy, WhenUnclear
 
-FLOOR = timedelta(seconds=1)  # a delivery that waits for a usable connection; the route says how long that is
 SENDER_WAIT = timedelta(minutes=5)  # their view of a sender's domain changes slowly
 LOCAL_WAIT = timedelta(minutes=1)  # our own trouble: a disk, a bug
-UNNAMED_LIMIT = timedelta(minutes=1)  # a throttle that did not say for how long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """The delivery is final."""
+class _Decision:
+    """What every decision says. `moves` are legal from `sending`; `spend`: this connection will never take it."""
 
     moves: tuple[Move, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NextConnection:
-    """Go on at once with the next connection. `spend`: this one will never take it."""
-
+    due: datetime | None = None
     spend: bool = False
     costs_try: bool = False
-
-    @property
-    def moves(self) -> tuple[Move, ...]:
-        return (Move.DEFER, Move.LEASE)
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class Done(_Decision):
+    """The delivery is final: accepted, or `failed`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextConnection(_Decision):
+    """Go on at once with the next connection; the move to lease it again is the worker's."""
+
+    moves: tuple[Move, ...] = (Move.DEFER,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(_Decision):
     """Back to the queue until `due`, and then until a connection of the route is usable."""
 
     due: datetime
-    spend: bool = False
-    costs_try: bool = False
-
-    @property
-    def moves(self) -> tuple[Move, ...]:
-        return (Move.DEFER,)
+    moves: tuple[Move, ...] = (Move.DEFER,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """Wait for this same connection until its limit allows more; the wait is within the priority's patience."""
-
-    until: datetime
-
-    @property
-    def moves(self) -> tuple[Move, ...]:
-        return (Move.DEFER,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """They may have it. Nothing else may send it; at `due` the priority's policy acts (`at_deadline`)."""
+class Gate(_Decision):
+    """Wait for this same connection until its limit allows more, which is within the priority's patience."""
 
     due: datetime
+    moves: tuple[Move, ...] = (Move.DEFER,)
 
-    @property
-    def moves(self) -> tuple[Move, ...]:
-        return (Move.DOUBT,)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt(_Decision):
+    """They may have it, so nothing else may send it. At `due` the priority's policy acts (`at_deadline`)."""
+
+    due: datetime
+    moves: tuple[Move, ...] = (Move.DOUBT,)
 
 
 Decision = Done | NextConnection | Wait | Gate | Doubt
@@ -81,18 +72,19 @@ Decision = Done | NextConnection | Wait | Gate | Doubt
 class Standing:
     """Where a delivery stands when an attempt ends.
 
-    `connections_left` can be used now and were not tried since it was last leased (`usable_connections`).
-    `unspent` counts the others of the route, usable or not, that have not refused it for good; `spent` those that had.
-    `paid`: an earlier attempt since it was last leased has cost a try, so that the next round must wait for the backoff.
+    `connections_left` of the route can be used now and were not tried in this round (since it was last leased).
+    `unspent` others, usable or not, have not refused it for good; `spent` others have.
+    `paid`: an earlier attempt of this round has cost a try, so the next round waits for the backoff.
     """
 
     now: datetime
+    accepted: datetime
     expires: datetime
     policy: Policy
     jitter: float
-    tries: int = 0
-    connections_left: int = 0
-    unspent: int = 0
+    tries: int
+    connections_left: int
+    unspent: int
     spent: int = 0
     paid: bool = False
 
@@ -100,31 +92,27 @@ class Standing:
 def route(
     chosen: str, backup: str, connections: Mapping[str, Connection], *, backups: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """The ordered names of the connections that may carry a delivery: each once, and only those that exist and are enabled.
+    """The names of the connections that may carry a delivery, in order: each once, those that exist and are enabled.
 
-    After `chosen` come `backups` (of the Smart Routing route), else its own backup chain, else the Backup Connection.
+    After `chosen` come `backups` (of a rule of Smart Routing), else its own backup chain, else the Backup Connection.
     """
     own = connections[chosen].backups if chosen in connections else ()
     names = dict.fromkeys((chosen, *(backups or own or (backup,))))
     return tuple([name for name in names if name in connections and connections[name].enabled])
 
 
-def usable_connections(
-    route: tuple[str, ...], *, tried: Collection[str], spent: Collection[str], usable: Callable[[str], bool]
-) -> tuple[str, ...]:
-    """The connections of `route` that may be tried now, in order; `tried` are those of this round, the current one included."""
-    return tuple([name for name in route if name not in tried and name not in spent and usable(name)])
+_REJECTED = Done(moves=(Move.REJECT,), failed=True)
 
 
 def decide(outcome: Outcome, standing: Standing) -> Decision:
-    """What follows from `outcome`. The moves of the decision are legal from `sending`; no due time lies after `expires`."""
+    """What follows from `outcome`. A delivery that waits is due when it expires at the latest: that must be noticed."""
     match outcome:
         case Accepted():
             return Done(moves=(Move.ACCEPT,))
         case Unclear():
             return Doubt(due=standing.now + standing.policy.unclear_after)
         case Rejected(fault=Fault.RECIPIENT):
-            return Done(moves=(Move.REJECT,))
+            return _REJECTED
         case Rejected(fault=Fault.MESSAGE):
             return _refused_message(outcome, standing)
         case Rejected(fault=Fault.PROVIDER):
@@ -139,7 +127,7 @@ def _refused_message(outcome: Rejected, standing: Standing) -> Decision:
     """Only for a size or a feature, and only once: a second refusal shows that it is the message."""
     if outcome.unsupported and not standing.spent:
         return _elsewhere(standing, costs_try=False)
-    return Done(moves=(Move.REJECT,))
+    return _REJECTED
 
 
 def _elsewhere(standing: Standing, *, costs_try: bool) -> Decision:
@@ -147,18 +135,18 @@ def _elsewhere(standing: Standing, *, costs_try: bool) -> Decision:
     if standing.connections_left:
         return NextConnection(spend=True, costs_try=costs_try)
     if standing.unspent:
-        return Wait(due=_next_round(standing, FLOOR), spend=True, costs_try=costs_try)
-    return Done(moves=(Move.REJECT,))
+        return Wait(due=_next_round(standing, _rest(standing)), spend=True, costs_try=costs_try)
+    return _REJECTED
 
 
 def _deferred(outcome: Deferred | Rejected, standing: Standing) -> Decision:
     match outcome.fault:
         case Fault.UNREACHABLE:
-            return _next_or_wait(standing, FLOOR)
+            return _next_or_wait(standing, _rest(standing))
         case Fault.ACCOUNT:
-            return _next_or_wait(standing, SENDER_WAIT if outcome.about_sender else FLOOR)
+            return _next_or_wait(standing, SENDER_WAIT if outcome.about_sender else _rest(standing))
         case Fault.LIMIT:
-            return _limited(limit_wait(outcome), standing)
+            return _limited(limits.named_wait(outcome), standing)
         case Fault.PROVIDER if standing.connections_left:
             return NextConnection(costs_try=True)
         case Fault.PROVIDER | Fault.RECIPIENT | Fault.MESSAGE:
@@ -173,8 +161,8 @@ def _limited(wait: timedelta, standing: Standing) -> Decision:
     """Within patience we wait for this connection. A wait that would outlive the message is never worth it."""
     patience = standing.policy.patience
     if (patience is None or wait <= patience) and standing.now + wait < standing.expires:
-        return Gate(until=standing.now + wait)
-    return _next_or_wait(standing, FLOOR)
+        return Gate(due=standing.now + wait)
+    return _next_or_wait(standing, _rest(standing))
 
 
 def _next_or_wait(standing: Standing, wait: timedelta) -> Decision:
@@ -195,12 +183,16 @@ def _due(standing: Standing, wait: timedelta) -> datetime:
     return min(standing.now + wait, standing.expires)
 
 
-def limit_wait(outcome: Outcome) -> timedelta:
-    """For how long a limit asks us to stay away: the gate to put before the connection. Nothing for other outcomes."""
-    if not isinstance(outcome, Deferred | Rejected) or outcome.fault is not Fault.LIMIT:
-        return timedelta(0)
-    named = outcome.retry_after if isinstance(outcome, Deferred) else None
-    return UNNAMED_LIMIT if named is None else retry.bounded(named)
+def _rest(standing: Standing) -> timedelta:
+    return rest(standing.now - standing.accepted)
+
+
+def rest(age: timedelta) -> timedelta:
+    """How long a delivery that waits for a usable connection is left alone, which burns no try: a tenth of its age.
+
+    The route says how long it really waits. This only keeps one that nobody can carry from being asked for in a loop.
+    """
+    return min(max(age / 10, timedelta(seconds=1)), retry.STEPS[0])
 
 
 def at_deadline(policy: Policy, *, now: datetime, expires: datetime) -> Move | None:

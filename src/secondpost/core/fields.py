@@ -20,7 +20,7 @@ _PRIVATE = rb"(?:bcc|resent-bcc|return-path|secondpost-[!-9;-~]*+)[ \t]*+:"
 _IDENTITY = rb"(?:message-id|date)[ \t]*+:[ \t]*+(?:\r?+\n[ \t]++)*+"
 
 _NO_FIELD = re.compile(rb"\n(?![!-9;-~]++[ \t]*+:|[ \t])")
-_FIELD_START = re.compile(rb"\n(?![ \t\r])")
+_FIELD_START = re.compile(rb"\n(?=[^ \t\r])")
 _COUNTED = re.compile(rb"\n(from|received)[ \t]*+:", re.IGNORECASE)
 _NOTED = re.compile(rb"\n(?=[mdbrs])(?:(?=([md]))" + _IDENTITY + rb"[^\s]|" + _PRIVATE + rb")", re.IGNORECASE)
 _DROPPED = re.compile(rb"\n(?:" + _PRIVATE + _REST + rb"|" + _IDENTITY + rb"\r?+(?=\n))", re.IGNORECASE)
@@ -100,6 +100,11 @@ def _check_counts(names: list[bytes]) -> None:
         raise Refusal(554, "5.4.6", text, "received")
 
 
+def names(head: bytes) -> list[str]:
+    """The names of all fields, as they are written and in their order."""
+    return [name.decode() for name, _ in FIELD.findall(b"\n" + head)]
+
+
 def complete(head: bytes, *, message_id: str, date: str) -> bytes:
     """`head` with a Message-ID and a Date, added if missing, and without Bcc, Return-Path and our private fields."""
     noted = _NOTED.findall(b"\n" + head)  # the initial of each Message-ID and Date; empty for a field to drop
@@ -117,15 +122,15 @@ def append(head: bytes, lines: bytes) -> bytes:
     return head[:-2] + lines + b"\r\n"
 
 
-def received(*, helo: str, peer: str, by: str, protocol: str, ident: str, date: str, recipient: str = "") -> bytes:
+def received(*, helo: str, peer: str, by: str, protocol: str, id: str, when: str, recipient: str = "") -> bytes:  # noqa: A002
     """The Received field of RFC 5321 section 4.4. Every part is made harmless, whatever a client said its name was.
 
     Give `recipient` only when there is just one: a field that named the others would tell each about them.
     """
-    lines = [f"from {_safe(helo)} ({_safe(peer)})", f"by {_safe(by)} with {_safe(protocol)} id {_safe(ident)}"]
+    lines = [f"from {_safe(helo)} ({_safe(peer)})", f"by {_safe(by)} with {_safe(protocol)} id {_safe(id)}"]
     if recipient:
         lines[-1] += f" for <{_safe(recipient)}>"
-    return f"Received: {lines[0]}\r\n {lines[1]};\r\n {words.clean(date)}\r\n".encode()
+    return f"Received: {lines[0]}\r\n {lines[1]};\r\n {words.clean(when)}\r\n".encode()
 
 
 def _safe(part: str) -> str:

@@ -1,6 +1,6 @@
 """The address lists of From, To, Cc, Bcc and Reply-To (RFC 5322 section 3.4), read for people and for rules.
 
-Rule: one pass, no recursion, bounded. The malformed is passed on as it stands, for `address.parse` to refuse; no guesses.
+Rule: one pass, no recursion, bounded. The malformed is passed on as it stands, for `address.parse` to refuse.
 """
 
 import re
@@ -86,8 +86,7 @@ def _scan(text: str, limit: int) -> list[Mailbox]:
             depth += (piece == "(") - (piece == ")")
             box.comments.append("" if piece in "()" else piece)
         elif (piece == "," and not box.inside) or piece == ";":
-            _close(box, found)
-            box = _Box()
+            box = _close(box, found)
         elif piece == ":" and not box.inside:
             box = _Box()  # what stood before was the name of a group
         else:
@@ -102,15 +101,19 @@ def _take(box: _Box, piece: str) -> None:
         box.inside = piece == "<"
     elif box.inside:
         box.angle.append(piece)
-    else:
+    elif box.outside or not piece.isspace():
         box.outside.append(piece)
 
 
-def _close(box: _Box, found: list[Mailbox]) -> None:
+def _close(box: _Box, found: list[Mailbox]) -> _Box:
+    """Keep the mailbox that ends here, if there is one; returns the box for the next."""
+    if not (box.outside or box.angle or box.comments):
+        return box
     name, address = box.mailbox()
     address = words.clean(address)
     if address:
         found.append((name, address))
+    return _Box()
 
 
 def _phrase(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from secondpost.core import from_rules, mailboxes, words
 from secondpost.core.connection import FromRules
-from secondpost.core.fields import FIELD, HEAD_LIMIT, append, check_head, complete, crlf, received, split
+from secondpost.core.fields import FIELD, HEAD_LIMIT, append, check_head, complete, crlf, names, received, split
 from secondpost.core.ids import following_id, id_text, new_id, parse_id
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "following_id",
     "id_text",
     "is_eight_bit",
+    "names",
     "new_id",
     "parse_id",
     "received",

@@ -11,7 +11,7 @@ SPREAD = 0.2
 LONGEST_WAIT = timedelta(hours=24)
 
 _SECONDS = re.compile(r"([+-]?)(\d+)(?:\.\d*)?", re.ASCII)
-_MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(" "), 1)}
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
 # RFC 9110 section 5.6.7: the date of today, the obsolete one of RFC 850, and that of asctime.
 _DATE = re.compile(
     r"[a-z]+,? (?:(?P<day>\d\d)[ -](?P<month>[a-z]{3})[ -](?P<year>\d{4}|\d\d) (?P<time>\d\d:\d\d:\d\d) gmt"
@@ -51,12 +51,12 @@ def _date(text: str) -> datetime | None:
     try:
         return datetime(
             year + 2000 if year < 100 else year,
-            _MONTHS[match["month"] or match["month2"]],
+            _MONTHS.index(match["month"] or match["month2"]) // 4 + 1,
             int(match["day"] or match["day2"]),
             hour,
             minute,
             min(second, 59),  # a leap second
             tzinfo=UTC,
         )
-    except (KeyError, ValueError):
+    except ValueError:
         return None

@@ -62,13 +62,13 @@ def decode_words(text: str) -> str:
         word_charset = match[1].partition("*")[0].lower()  # RFC 2231 section 5: a language may follow
         apart = not end or bool(between.strip())  # white space between two encoded words is not shown
         if apart or word_charset != charset:
-            parts += (_text(run, charset), between if apart else "")
+            parts += (as_text(run, charset), between if apart else "")
             length += len(parts[-2]) + len(parts[-1])
             run = b""
         charset, run, end = word_charset, run + data, match.end()
         if length + len(run) // 4 > TEXT_LIMIT:
             break
-    return "".join((*parts, _text(run, charset), text[end:]))
+    return "".join((*parts, as_text(run, charset), text[end:]))
 
 
 def _bytes(encoding: str, data: str) -> bytes | None:
@@ -82,7 +82,8 @@ def _bytes(encoding: str, data: str) -> bytes | None:
         return None
 
 
-def _text(data: bytes, charset: str) -> str:
+def as_text(data: bytes, charset: str) -> str:
+    """Bytes in a charset as text; one that is unknown, or not known to be harmless, is taken as UTF-8 or Latin-1."""
     return data.decode(charset, "replace") if _CHARSET.fullmatch(charset) else unicode(data)
 
 

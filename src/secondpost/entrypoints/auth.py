@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address
 from time import monotonic
 
-from secondpost.errors import Refusal
+from secondpost.errors import Refusal, StoreError
 from secondpost.service.credentials import Client
 
 Check = Callable[[str, str], Awaitable[Client | None]]
@@ -33,13 +33,14 @@ class LogIns:
 
     async def check(self, identity: str, secret: str, *, peer: str) -> Client | None:
         """The client, or None. Raises `Refusal` when the log-in was not even looked at."""
-        source = _source(peer, identity)
+        # All programs on this machine share an address: one with an old secret must not lock the others out.
+        source = f"{peer} {identity[:64]}" if is_loopback(peer) else network_of(peer)
         if self._used(source) > FAILURES_PER_HOUR - 1:
             await asyncio.sleep(self._delay)
             raise TOO_MANY
         try:
             client = await asyncio.wait_for(_as_coroutine(self._check(identity, secret)), PATIENCE)
-        except TimeoutError:
+        except (TimeoutError, StoreError):
             raise NOT_NOW from None
         if client is None:
             self._note(source)
@@ -63,14 +64,12 @@ async def _as_coroutine(check: Awaitable[Client | None]) -> Client | None:
 
 
 def is_loopback(peer: str) -> bool:
-    """Whether `peer`, an address or nothing for a Unix socket, is on this machine."""
-    return peer in ("", "::1") or peer.startswith(("127.", "::ffff:127."))
+    """Whether the address `peer` is on this machine."""
+    return peer == "::1" or peer.startswith(("127.", "::ffff:127."))
 
 
-def _source(peer: str, identity: str) -> str:
-    """What shares a bucket: an IPv4 address, an IPv6 /64; on this machine each log-in, since all programs share it."""
-    if is_loopback(peer):
-        return f"{peer} {identity[:64]}"
+def network_of(peer: str) -> str:
+    """What one client surely has for itself: an IPv4 address, or an IPv6 /64."""
     if ":" not in peer:
         return peer
     address = IPv6Address(peer.partition("%")[0])

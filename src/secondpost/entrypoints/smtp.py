@@ -5,6 +5,7 @@ Rule: off this machine nobody sends without a log-in, and no log-in goes unencry
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections import Counter
@@ -15,17 +16,20 @@ from typing import Any, NamedTuple
 from secondpost.config.kinds import Listener
 from secondpost.config.settings import Smtp
 from secondpost.core import address
-from secondpost.entrypoints.auth import Check, LogIns, is_loopback
-from secondpost.entrypoints.smtp_session import BUDGET, HANDSHAKE, STOPPING, SmtpSession
+from secondpost.entrypoints.auth import Check, LogIns, is_loopback, network_of
+from secondpost.entrypoints.smtp_session import BUDGET, STOPPING, SmtpSession
 from secondpost.errors import ConfigError, Refusal
 from secondpost.service.credentials import Client
 from secondpost.service.submit import Draft
 from secondpost.store.base import Receipt, TailWriter
 from secondpost.wire.smtp_server import Profile, ServerLimits, Session
 
+logger = logging.getLogger(__name__)
+
 MEMORY = 64 << 20  # bytes of messages that are being committed or written, over all sessions
 BACKLOG = 1024
 TICK = 1.0
+LAST_SECONDS = 2.0  # for removing what was written of messages that will never be whole
 
 TOO_MANY = b"421 4.7.0 Too many connections: try again later\r\n"
 TOO_MANY_OF_YOURS = b"421 4.7.0 Too many connections from your address: close some\r\n"
@@ -45,6 +49,9 @@ class Spans(NamedTuple):
     bytes_per_second: float = 1000.0
 
 
+SPANS = Spans()
+
+
 class SmtpListener:
     """`start`, and `stop` with the seconds that sessions get to finish their message."""
 
@@ -56,7 +63,7 @@ class SmtpListener:
         authenticate: Check | None,
         new_id: Callable[[], int],
         new_tail: Callable[[int], TailWriter],
-        spans: Spans = Spans(),
+        spans: Spans = SPANS,
         memory: int = MEMORY,
         log_ins: LogIns | None = None,
     ) -> None:
@@ -72,9 +79,10 @@ class SmtpListener:
         self._profile = Profile(hostname=hostname, limits=limits, normalize=config.normalise_line_ends)
         self._servers: list[asyncio.Server] = []
         self._sessions: set[SmtpSession] = set()
-        self._per_address: Counter[str] = Counter()
+        self._per_network: Counter[str] = Counter()
         self._held_back: set[SmtpSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()  # a session or a task
         self._memory, self._weight = memory, 0
         self._ticker: asyncio.TimerHandle | None = None
 
@@ -127,10 +135,15 @@ class SmtpListener:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 while self._sessions or self._tasks:
-                    await asyncio.sleep(0.01)
+                    self._ended.clear()
+                    await self._ended.wait()
         for session in list(self._sessions):
             session.hang_up(STOPPING)
             session.transport.abort()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LAST_SECONDS)
+        for task in self._tasks:
+            task.cancel()
         if self._ticker is not None:
             self._ticker.cancel()
 
@@ -150,16 +163,20 @@ class SmtpListener:
     def admit(self, session: SmtpSession) -> bytes:
         """Why it cannot come in, or nothing. A tenth of the places is kept for programs on this machine."""
         self._sessions.add(session)
-        session.seen = session.since = self.now
-        self._per_address[session.peer] += 1
         places = self._config.max_sessions
-        if is_loopback(session.peer):
+        network = self._network(session)
+        if not network:
             return TOO_MANY if len(self._sessions) > places else b""
+        self._per_network[network] += 1
         if self._is_denied(session.peer):
             return DENIED
         if len(self._sessions) > places - places // 10:
             return TOO_MANY
-        return TOO_MANY_OF_YOURS if self._per_address[session.peer] > self._config.max_sessions_per_address else b""
+        return TOO_MANY_OF_YOURS if self._per_network[network] > self._config.max_sessions_per_address else b""
+
+    @staticmethod
+    def _network(session: SmtpSession) -> str:
+        return "" if is_loopback(session.peer) else network_of(session.peer)
 
     def _is_denied(self, peer: str) -> bool:
         if not self._deny:
@@ -173,9 +190,11 @@ class SmtpListener:
         if session in self._sessions:
             self._sessions.discard(session)
             self._held_back.discard(session)
-            self._per_address[session.peer] -= 1
-            if not self._per_address[session.peer]:
-                del self._per_address[session.peer]
+            self._ended.set()
+            if network := self._network(session):
+                self._per_network[network] -= 1
+                if not self._per_network[network]:
+                    del self._per_network[network]
 
     def weigh(self, size: int) -> None:
         """Account for `size` more bytes in memory, or fewer."""
@@ -196,7 +215,13 @@ class SmtpListener:
         """Run what a callback cannot do: log-ins, handshakes, large messages."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        self._ended.set()
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("SMTP: a session failed", exc_info=error)
 
     async def log_in(self, identity: str, secret: str, *, peer: str) -> Client | None:
         assert self._log_ins is not None
@@ -240,6 +265,6 @@ def _certificate(config: Smtp) -> ssl.SSLContext | None:
 
 def _teach(listener: Listener, error: OSError) -> str:
     return (
-        f"SMTP cannot listen on {listener}: {error.strerror or error}. Nothing was started. Stop what uses this address "
+        f"SMTP cannot listen on {listener}: {error.strerror or error}. Nothing was started. Stop what uses it "
         f"(see `ss -ltnp 'sport = :{listener.port}'`), or set another one: [smtp] listen, or SECONDPOST_SMTP__LISTEN."
     )

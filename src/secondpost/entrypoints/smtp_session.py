@@ -5,10 +5,9 @@ Rule: callbacks only. A message that is being committed is out of the session's 
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from secondpost.core.message import Tail, id_text
-from secondpost.entrypoints.auth import is_loopback
 from secondpost.entrypoints.smtp_upload import Upload
 from secondpost.errors import Refusal, StoreUnavailable
 from secondpost.service.credentials import Client
@@ -25,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 TIMED_OUT = b"421 4.4.2 You took too long; good bye\r\n"
 STOPPING = b"421 4.3.2 We are being stopped: try again in a moment\r\n"
-NOT_STORED = b"451 4.3.0 The message could not be stored: try again later. Nothing was stored\r\n"
+FAILED = b"451 4.3.0 The message could not be taken, by a fault of ours: try again later\r\n"
 STORE_BUSY = b"452 4.3.1 The store is busy or full: try again later. Nothing was stored\r\n"
 
 HELD_LIMIT = 65_536  # bytes that may arrive ahead of our answer
@@ -56,19 +55,22 @@ class SmtpSession(asyncio.Protocol):
     # ── asyncio.Protocol ────────────────────────────────────────────────────────────────────────────────────────────
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance
         name = transport.get_extra_info("peername")
-        self.peer = name[0] if isinstance(name, tuple) else ""
+        if not isinstance(name, tuple):
+            # It has reset the connection already. What it sent can still be read, but nobody knows whose it is.
+            self.transport.abort()
+            return
+        self.peer = name[0]
         self.session = self._listener.session(self.peer)
         sorry = self._listener.admit(self)
         if sorry:
             self.session.output = b""
-            self.hang_up(sorry)
+            self.hang_up(b"" if self._tls_first else sorry)
         elif self._tls_first:
             self._secure()
         else:
-            transport.write(self.session.take_output())
+            self.transport.write(self.session.take_output())
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -83,7 +85,7 @@ class SmtpSession(asyncio.Protocol):
         self._ended = True
         return self.session.mode == WAIT and not self.session.tls
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         self._listener.gone(self)
         if self._upload is not None:
             self._upload.abandon()
@@ -110,7 +112,7 @@ class SmtpSession(asyncio.Protocol):
 
     def _handle(self, events: list[Event]) -> None:
         """Write what there is to say, and do what the events ask for."""
-        while True:
+        while not self.transport.is_closing():
             if self.session.output:
                 self.transport.write(self.session.take_output())
                 self.seen, self.received = self._listener.now, 0
@@ -188,7 +190,11 @@ class SmtpSession(asyncio.Protocol):
         self.since = self._listener.now
         self._handle(self.session.answer(reply))
         self.resume(AHEAD)
-        if self.session.mode != WAIT and (self._ended or self._listener.is_stopping):
+        if self.session.mode == WAIT:
+            return
+        if self._ended:
+            self.transport.close()
+        elif self._listener.is_stopping:
             self.let_go(STOPPING)
 
     # ── large messages ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -211,9 +217,16 @@ class SmtpSession(asyncio.Protocol):
         """Commit a large message. Nobody cancels this: the client may leave, the message stays."""
         try:
             tail = await upload.finish()
-            reply = _taken(await self._listener.submit(self._draft(letter, upload.number, tail)))
+            future = self._listener.submit(self._draft(letter, upload.number, tail))
         except Exception as error:
             upload.abandon()
+            self._answer(_excuse(error))
+            return
+        try:
+            reply = _taken(await asyncio.shield(future))
+        except Exception as error:
+            if isinstance(error, Refusal | StoreUnavailable):
+                upload.abandon()  # surely not stored; after any other error the store may refer to it
             reply = _excuse(error)
         self._answer(reply)
 
@@ -223,8 +236,8 @@ class SmtpSession(asyncio.Protocol):
         session = self.session
         try:
             client = await self._listener.log_in(event.identity, event.secret, peer=self.peer)
-        except Exception as error:
-            self._handle(session.refused_login(_excuse(error)))
+        except Refusal as refused:
+            self._handle(session.refused_login(refusal(refused)))
             return
         if client is None:
             logger.warning("SMTP: a log-in from %s failed", self.peer or "a Unix socket")
@@ -246,10 +259,9 @@ class SmtpSession(asyncio.Protocol):
             self.transport.abort()
             self._listener.gone(self)
             return
-        greeting = self.session.take_output()
         self.transport, self._client, self._paused = transport, None, 0
         self.session.secured()
-        transport.write(greeting)
+        self._handle([])
 
     def let_go(self, reply: bytes) -> None:
         """Hang up if nothing is under way. Else the session is asked again after its message."""
@@ -258,8 +270,7 @@ class SmtpSession(asyncio.Protocol):
 
     def hang_up(self, reply: bytes) -> None:
         self.session.hang_up(reply)
-        self.transport.write(self.session.take_output())
-        self.transport.close()
+        self._handle([])
 
     def check_deadlines(self, now: float) -> None:
         """Called every second or so for every session (S9)."""
@@ -294,7 +305,8 @@ def _excuse(error: BaseException) -> bytes:
     """The reply for what went wrong. All but a refusal is ours to mend, so the client may try again."""
     if isinstance(error, Refusal):
         return refusal(error)
-    if isinstance(error, StoreUnavailable):
+    if isinstance(error, StoreUnavailable | OSError):
+        logger.warning("SMTP: a message was not taken, and its client told to come back: %s", error)
         return STORE_BUSY
     logger.error("SMTP: a message could not be taken", exc_info=error)
-    return NOT_STORED
+    return FAILED

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from secondpost.core.connection import Connection
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase
+from secondpost.errors import ConfigError
 from secondpost.mailers import presets
 from secondpost.mailers.base import Abilities, Crossing, Parcel, Report, Setting, Verdict
 from secondpost.mailers.smtp_connect import Failure, Server, connect, is_loopback
@@ -30,9 +31,10 @@ class Smtp:
     title: ClassVar[str] = "Other SMTP"
     can: ClassVar[Abilities] = Abilities()
     settings: ClassVar[tuple[Setting, ...]] = (
-        Setting(name="preset", label="Provider", kind="choice", choices=("", *presets.PRESETS), help="Fills in host, port and encryption."),
+        Setting(name="preset", label="Provider", kind="choice", choices=("", *presets.PROVIDERS), help="Knows host, port and encryption; what is given below wins."),
+        Setting(name="region", label="Region", help="Where the provider has several, such as eu, or eu-west-1 for Amazon SES."),
         Setting(name="host", label="SMTP Host", help="For example smtp.example.com."),
-        Setting(name="encryption", label="Encryption", kind="choice", choices=("starttls", "tls", "none"), default="starttls", help="starttls: port 587; tls: from the first byte, port 465; none: only for servers on this machine."),
+        Setting(name="encryption", label="Encryption", kind="choice", choices=("auto", "starttls", "tls", "none"), default="auto", help="auto: tls on port 465, else starttls. tls: from the first byte. none: only for servers on this machine."),
         Setting(name="port", label="SMTP Port", kind="number", default=0, help="0: 587 for starttls, 465 for tls, 25 for none."),
         Setting(name="auth", label="Authentication", kind="choice", choices=("auto", "plain", "login", "xoauth2"), default="auto", help="auto: whatever the server offers. xoauth2: the password is an access token."),
         Setting(name="username", label="SMTP Username", help="Empty: no log-in."),
@@ -56,7 +58,7 @@ class Smtp:
         self._narrow_until = 0.0
         self._closed = False
         self._live: set[Session] = set()
-        self._idle: list[Session] = []  # the one used last is at the end, so that the others may grow old
+        self._idle: dict[Session, None] = {}  # the one used last is taken first, so that the others grow old
         self._single: dict[Session, None] = {}  # busy with one ride, and may take another behind it; oldest first
         self._waiting: deque[Ride] = deque()
         self._opening: set[asyncio.Task[None]] = set()
@@ -111,7 +113,6 @@ class Smtp:
         outcome = Deferred(Fault.LOCAL, "given up before the point of no return")
         if ride.session is not None:
             ride.session.abandon(ride, outcome)
-            self._settled(ride.session)
         elif ride in self._waiting:
             self._waiting.remove(ride)
             ride.end(outcome)
@@ -133,10 +134,10 @@ class Smtp:
         if self._ticker is None:
             self._ticker = loop.call_later(TICK, self._tick, loop)
         if self._idle and not ride.fresh:
-            self._begin(self._idle.pop(), ride)
+            self._begin(self._idle.popitem()[0], ride)
             return
         if self._idle and not self._room(loop):
-            self._hang_up(self._idle.pop(0))
+            self._hang_up(next(iter(self._idle)))
         if self._room(loop):
             self._wait(ride, loop)
             self._open()
@@ -196,7 +197,7 @@ class Smtp:
         if self._closed or (self._session_messages and session.client.carried >= self._session_messages):
             self._hang_up(session)
         else:
-            self._idle.append(session)
+            self._idle[session] = None
 
     def _hang_up(self, session: Session) -> None:
         session.hang_up()
@@ -205,8 +206,7 @@ class Smtp:
     def _forget(self, session: Session) -> None:
         self._live.discard(session)
         self._single.pop(session, None)
-        if session in self._idle:
-            self._idle.remove(session)
+        self._idle.pop(session, None)
         loop = asyncio.get_running_loop()
         while len(self._waiting) > len(self._opening) and self._room(loop):
             self._open()
@@ -235,7 +235,7 @@ class Smtp:
 
     def _not_opened(self, failure: Failure) -> None:
         """A server that lets us have some sessions but not more is well: who waits gets one of those. Else all who wait fail."""
-        if any(session.load for session in self._live):
+        if any(session.load and session.client.state is State.READY for session in self._live):
             self._width = max(1, len(self._live))
             self._narrow_until = asyncio.get_running_loop().time() + NARROW
             return
@@ -269,7 +269,7 @@ class Smtp:
             return Verdict(outcome=result.outcome, phase=result.phase, transcript=result.transcript)
         client = result.client
         details = {"server": f"{self._server.host} port {self._server.port}", "extensions": " ".join(sorted(client.extensions.names))}
-        if client.encrypted:
+        if client.encrypted and result.transport is not None:
             details["tls"] = result.transport.get_extra_info("ssl_object").version()
         transcript = render(client.log, None, self._server.account.secrets)
         greeting = str(client.log[0])
@@ -292,23 +292,39 @@ _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 
 
 def server(connection: Connection) -> Server:
-    """Where the settings lead, with what the preset knows."""
+    """Where the settings lead, with what the preset knows. Raises ConfigError."""
     settings = connection.settings
-    preset = presets.PRESETS.get(str(settings.get("preset") or ""))
-    encryption = str(settings.get("encryption") or (preset.encryption if preset else "starttls"))
-    host = str(settings.get("host") or (preset.host if preset else "localhost"))
-    port = int(settings.get("port") or (preset.port if preset and preset.encryption == encryption else _PORTS[encryption]))
+    provider = presets.PROVIDERS.get(str(settings.get("preset") or ""))
+    host = str(settings.get("host") or (provider.host_in(str(settings.get("region") or "")) if provider else ""))
+    if not host:
+        raise ConfigError(f"The connection {connection.name!r} has no SMTP Host. Give host, or a preset.")
+    encryption, port = _way(str(settings.get("encryption") or "auto"), int(settings.get("port") or 0), provider)
     account = Account(
         helo=str(settings.get("helo") or _own_name()),
         starttls=encryption == "starttls",
         auth=str(settings.get("auth") or "auto"),  # type: ignore[arg-type]  # one of the choices
-        username=str(settings.get("username") or (preset.username if preset else "")),
-        password=str(settings.get("password") or ""),
         plaintext_auth=bool(settings.get("allow_plaintext_auth")) or is_loopback(host),
+        **_log_in(str(settings.get("username") or ""), str(settings.get("password") or ""), provider),
     )
-    return Server(
-        host=host, port=port, tls=encryption == "tls", ca_file=str(settings.get("ca_file") or ""), account=account, timeouts=connection.timeouts
-    )
+    ca_file = str(settings.get("ca_file") or "")
+    return Server(host=host, port=port, tls=encryption == "tls", ca_file=ca_file, account=account, timeouts=connection.timeouts)
+
+
+def _way(encryption: str, port: int, provider: presets.Provider | None) -> tuple[str, int]:
+    """Encryption and port: whichever is not given follows from the other, or from the preset."""
+    if encryption == "auto":
+        encryption = "tls" if port == 465 else provider.encryption if provider and port in {0, provider.port} else "starttls"
+    known = provider is not None and provider.encryption == encryption
+    return encryption, port or (provider.port if provider and known else _PORTS[encryption])
+
+
+def _log_in(username: str, password: str, provider: presets.Provider | None) -> dict[str, str]:
+    """Where all customers have one username, a key given alone is the password, wherever it was written."""
+    if provider and provider.username and not (username and password):
+        return {"username": provider.username, "password": password or username}
+    if provider and provider.title == "Postmark" and not password:
+        password = username
+    return {"username": username, "password": password}
 
 
 def _own_name() -> str:

@@ -6,6 +6,7 @@ Rule: nothing blocks the loop, every phase has its deadline, and every failure s
 import asyncio
 import functools
 import ipaddress
+import logging
 import socket
 import ssl
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from secondpost.mailers.smtp_session import Session
 from secondpost.wire.client_sign_in import Account
 from secondpost.wire.client_transcript import render
 from secondpost.wire.smtp_client import Client, State
+
+logger = logging.getLogger(__name__)
 
 HANDSHAKE: Final = 15.0
 
@@ -65,92 +68,101 @@ async def connect(server: Server, settled: Callable[[Session], None]) -> Session
     """Connect and sign in."""
     client = Client(server.account, encrypted=server.tls)
     session = Session(client, server.timeouts, settled)
-    phase = Phase.CONNECT
+    way = _Way(server, session)
     try:
-        sock = await _reach(server)
-        phase = Phase.TLS if server.tls else Phase.GREETING
-        await _wrap(server, session, sock)
-        phase = Phase.GREETING
-        while client.state is State.SIGNING_IN:
-            async with asyncio.timeout(server.timeouts.command.total_seconds()):
-                await session.progress()
-            if client.state is State.HANDSHAKE:
-                phase = Phase.TLS
-                await _start_tls(server, session)
-                phase = Phase.GREETING
-            elif len(client.log) > 2:
-                phase = Phase.LOGIN
-    except (OSError, TimeoutError) as error:
-        client.failure = client.failure or (Deferred(Fault.UNREACHABLE, explain(error, server, phase)), phase)
+        await way.walk()
+    except (OSError, TimeoutError, UnicodeError) as error:
+        client.failure = client.failure or (Deferred(Fault.UNREACHABLE, explain(error, server, way.phase)), way.phase)
+    except Exception as error:
+        logger.exception("a session could not be opened by a fault of our own")
+        client.failure = Deferred(Fault.LOCAL, f"internal error: {type(error).__name__}"), way.phase
     except BaseException:
-        _drop(session)
+        session.drop("the attempt was ended")
         raise
     if client.failure is None:
         return session
-    _drop(session)
     outcome, phase = client.failure
+    if phase is not Phase.LOGIN:
+        client.polite = False
+    client.close("")
+    session.hang_up()
     transcript = render(client.log, None, server.account.secrets, getattr(outcome, "reply", ""))
     return Failure(outcome=outcome, phase=phase, transcript=transcript)
 
 
-def _drop(session: Session) -> None:
-    transport = getattr(session, "transport", None)
-    if transport is not None:
-        if session.client.state is State.OVER:
-            session.hang_up()
-        else:
-            transport.abort()
+class _Way:
+    """The way to a session, and how far it was gone."""
 
+    def __init__(self, server: Server, session: Session) -> None:
+        self.server = server
+        self.session = session
+        self.phase = Phase.CONNECT
+        self._loop = asyncio.get_running_loop()
 
-async def _reach(server: Server) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(server.timeouts.connect.total_seconds()):
-        found = await loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
-        addresses = [(family, kind, protocol, name, address) for family, kind, protocol, name, address in found]
-        return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
+    async def walk(self) -> None:
+        server, session = self.server, self.session
+        await self._wrap(await self._reach())
+        self.phase = Phase.GREETING
+        state = session.client.state
+        while state is State.SIGNING_IN:
+            async with asyncio.timeout(server.timeouts.command.total_seconds()):
+                state = await session.progress()
+            if state is State.HANDSHAKE:
+                state = await self._start_tls()
+            elif len(session.client.log) > 2:
+                self.phase = Phase.LOGIN
 
+    async def _reach(self) -> socket.socket:
+        server = self.server
+        async with asyncio.timeout(server.timeouts.connect.total_seconds()):
+            addresses = await self._loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
+            return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
 
-async def _wrap(server: Server, session: Session, sock: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    try:
-        if not server.tls:
-            await loop.create_connection(lambda: session, sock=sock)
-            return
-        tls = await asyncio.to_thread(context, server.ca_file)
-        async with asyncio.timeout(HANDSHAKE):
-            await loop.create_connection(
-                lambda: session, sock=sock, ssl=tls, server_hostname=server.host, ssl_handshake_timeout=HANDSHAKE
-            )
-    except BaseException:
-        sock.close()
-        raise
+    async def _wrap(self, sock: socket.socket) -> None:
+        try:
+            if self.server.tls:
+                self.phase = Phase.TLS
+                tls = await asyncio.to_thread(context, self.server.ca_file)
+                async with asyncio.timeout(HANDSHAKE):
+                    await self._loop.create_connection(
+                        lambda: self.session, sock=sock, ssl=tls, server_hostname=self.server.host
+                    )
+            else:
+                await self._loop.create_connection(lambda: self.session, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
 
-
-async def _start_tls(server: Server, session: Session) -> None:
-    tls = await asyncio.to_thread(context, server.ca_file)
-    if session.client.state is not State.HANDSHAKE:  # something came in the clear meanwhile
-        return
-    async with asyncio.timeout(HANDSHAKE):
-        transport = await asyncio.get_running_loop().start_tls(
-            session.transport, session, tls, server_hostname=server.host, ssl_handshake_timeout=HANDSHAKE
-        )
-    if transport is None:
-        raise ConnectionResetError("the connection was lost in the TLS handshake")
-    session.secured(transport)
+    async def _start_tls(self) -> State:
+        session, client = self.session, self.session.client
+        self.phase = Phase.TLS
+        tls = await asyncio.to_thread(context, self.server.ca_file)
+        if client.state is State.HANDSHAKE and session.transport is not None:  # else something came in the clear
+            async with asyncio.timeout(HANDSHAKE):
+                transport = await self._loop.start_tls(
+                    session.transport, session, tls, server_hostname=self.server.host
+                )
+            if transport is None:
+                raise ConnectionResetError("the connection was lost")
+            session.secured(transport)
+            self.phase = Phase.GREETING
+        return client.state
 
 
 # ── explaining ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # OpenSSL's X509_V_ERR_*.
+_STRANGER: Final = "its certificate comes from an authority that this machine does not trust. For your own server, give that authority as CA file"
+_OTHER_NAME: Final = "its certificate is for another name. Use the host name that stands in the certificate"
 _CERTIFICATE: Final = {
-    10: "its certificate has expired. Its administrator must renew it",
     9: "its certificate is not valid yet. Check this machine's clock",
-    18: "its certificate is self-signed. Give the certificate's authority as CA file if this is your own server",
-    19: "its certificate comes from an unknown authority. Give the authority as CA file if this is your own server",
-    20: "its certificate comes from an unknown authority. Give the authority as CA file if this is your own server",
-    21: "its certificate comes from an unknown authority. Give the authority as CA file if this is your own server",
-    62: "its certificate is for another name. Use the host name that the certificate names",
-    64: "its certificate is for another name. Use the host name that the certificate names",
+    10: "its certificate has expired. Its administrator must renew it",
+    18: _STRANGER,  # self-signed
+    19: _STRANGER,
+    20: _STRANGER,
+    21: _STRANGER,
+    62: _OTHER_NAME,
+    64: _OTHER_NAME,
 }
 _OTHER_PORTS: Final = "Your host may block the ports 25, 465 or 587; try 2525 if the provider has it"
 
@@ -160,6 +172,8 @@ def explain(error: Exception, server: Server, phase: Phase) -> str:
     where = f"{server.host} port {server.port}"
     if isinstance(error, socket.gaierror):
         return f"The name {server.host} does not resolve ({error.strerror}). Check the host name and this machine's DNS."
+    if isinstance(error, UnicodeError):
+        return f"{server.host[:100]!r} is not a host name."
     if isinstance(error, ssl.SSLError):
         return _explain_tls(error, where)
     if isinstance(error, TimeoutError):

@@ -5,7 +5,7 @@ Rule: the protocol is the client's (`wire.smtp_client`); here are only bytes, de
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from secondpost.core.connection import Timeouts
 from secondpost.core.outcome import Deferred, Fault, Outcome, Phase
@@ -14,15 +14,14 @@ from secondpost.wire.client_content import Unsendable
 from secondpost.wire.client_envelope import BODY, ENVELOPE, GO, OVER, SENT, Transaction
 from secondpost.wire.smtp_client import Client, State
 
-# How long a message may wait behind another one's dot before it takes another session: spam filters think long sometimes.
+# How long a message waits behind another one's dot before it takes another session: spam filters think long sometimes.
 CHAIN_PATIENCE: Final = 5.0
-BLOCK: Final = 64 * 1024
 
 
 class Ride(Transaction):
-    """A parcel looking for a session, or in one. `turn` is done when the envelope is through, and again (a new one) at the end."""
+    """A parcel on its way. `turn` is done when the envelope is through or all is over, and a second one at the end."""
 
-    __slots__ = ("abandoned", "crossing", "deadline", "failed", "fresh", "session", "trace", "turn")
+    __slots__ = ("abandoned", "crossing", "deadline", "failed", "fresh", "session", "turn")
 
     def __init__(self, parcel: Parcel, crossing: Crossing, turn: "asyncio.Future[None]", *, fresh: bool) -> None:
         super().__init__(parcel.message, parcel.sender, parcel.recipients)
@@ -31,7 +30,7 @@ class Ride(Transaction):
         self.fresh = fresh  # only on a session that is surely alive, and not chained
         self.deadline = 0.0
         self.session: Session | None = None
-        self.failed: tuple[Phase, str] | None = None  # no session: how far we got, and its transcript
+        self.failed: tuple[Phase, str] | None = None  # there was no session: how far we got, and the transcript
         self.abandoned = False
 
     def wake(self) -> None:
@@ -44,38 +43,38 @@ class Session(asyncio.Protocol):
 
     def __init__(self, client: Client, timeouts: Timeouts, settled: "Callable[[Session], None]") -> None:
         self.client = client
-        self.idle_since = 0.0
+        self.transport: asyncio.Transport | None = None
         self.following: Ride | None = None  # waits until the dot of the one before it is out
-        self.transport: asyncio.Transport
         self.gone = False  # the line is lost
+        self.idle_since = 0.0
         self._settled = settled
-        self._timeouts = timeouts
-        self._command = timeouts.command.total_seconds()
-        self._data_reply = timeouts.data_reply.total_seconds()
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
+        self._command = timeouts.command.total_seconds()
+        self._data_block = timeouts.data_block.total_seconds()
+        self._data_reply = timeouts.data_reply.total_seconds()
         self._progress: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
 
     # ── what the socket says ────────────────────────────────────────────────────────────────────────────────────────
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]  # create_connection gives a Transport
+        self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         client = self.client
         moved = client.receive(data)
         if output := client.take_output():
-            self.transport.write(output)
+            self._write(output)
         if moved:
             self._wake(moved)
-        elif self._progress or client.state is State.OVER:
+        elif client.carried == 0 or client.state is State.OVER:
             self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
-        self._wake(self.client.lost(f"the connection was lost: {exc}" if exc else "the server closed the connection"))
         self.resume_writing()
+        self._wake(self.client.lost(f"the line was lost ({exc})" if exc else "the server closed the connection"))
 
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
@@ -85,22 +84,25 @@ class Session(asyncio.Protocol):
             self._drained.set_result(None)
         self._drained = None
 
+    def _write(self, data: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(data)
+
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def progress(self) -> None:
+    async def progress(self) -> State:
         """Until the server has answered, or the line is lost."""
-        said = len(self.client.log)
-        while self.client.state is State.SIGNING_IN and len(self.client.log) == said:
+        client, said = self.client, len(self.client.log)
+        while client.state is State.SIGNING_IN and len(client.log) == said:
             self._progress = self._loop.create_future()
-            try:
-                await self._progress
-            finally:
-                self._progress = None
+            await self._progress
+        return client.state
 
     def secured(self, transport: asyncio.Transport) -> None:
+        """TLS is up."""
         self.transport = transport
         self.client.secured()
-        transport.write(self.client.take_output())
+        self._write(self.client.take_output())
 
     # ── rides ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -111,38 +113,30 @@ class Session(asyncio.Protocol):
     def begin(self, ride: Ride) -> None:
         """Take a ride: at once, or as soon as the dot of the one before it is out."""
         ride.session = self
+        self.following = ride
         if self.client.free:
-            self._open(ride)
-        else:
-            self.following = ride
+            self._write(self._envelope())
 
-    def _open(self, ride: Ride) -> None:
-        client = self.client
-        data = client.start(ride)
+    def _envelope(self) -> bytes:
+        """The envelope of the ride that waits, whose time has come."""
+        ride, self.following = self.following, None
+        assert ride is not None
+        data = self.client.start(ride)
         if ride.stage == OVER:
             ride.wake()
-            return
-        self.transport.write(data)
-        ride.deadline = self._now() + (self._command if len(client.queue) == 1 else CHAIN_PATIENCE)
-        if not ride.large:
-            ride.crossing.prepare()
+        else:
+            ride.deadline = self._now() + (self._command if len(self.client.queue) == 1 else CHAIN_PATIENCE)
+            if not ride.large:
+                ride.crossing.prepare()
+        return data
 
     def cross(self, ride: Ride) -> None:
-        """Write the last bytes, and the envelope of the next ride behind them."""
-        self.transport.write(self.client.last_bytes(ride))
+        """Write the last bytes and, in the same breath, the envelope of the next ride."""
+        data = self.client.last_bytes(ride)
         ride.deadline = self._now() + self._data_reply
         if self.following and self.client.free:
-            following, self.following = self.following, None
-            self._open(following)
-
-    def abandon(self, ride: Ride, outcome: Outcome) -> None:
-        """Give a ride up before its end, with the session."""
-        if self.following is ride:
-            self.following = None
-            ride.end(outcome)
-        elif ride.stage != OVER:
-            self.client.abandon(ride, outcome)
-            self.drop("abandoned")
+            data += self._envelope()
+        self._write(data)
 
     async def stream(self, ride: Ride) -> None:
         """Write a large message but for its end, block by block, as fast as the server takes it."""
@@ -150,13 +144,13 @@ class Session(asyncio.Protocol):
         tail = ride.message.tail
         assert tail is not None
         try:
-            left, source = tail.size, tail.blocks()
+            source, left = tail.blocks(), tail.size
             block = ride.message.head + ride.message.body
             while block and ride.stage == BODY:
-                await self._write(ride, blocks.feed(block))
+                await self._flow(ride, blocks.feed(block))
                 block = await asyncio.to_thread(next, source, b"")
                 left -= len(block)
-                if left <= 0:
+                if block and left <= 0:  # the point is near: write it down while the rest is on its way
                     ride.crossing.prepare()
             ride.content = blocks.end()
         except Unsendable as refusal:
@@ -164,78 +158,94 @@ class Session(asyncio.Protocol):
         except OSError as error:
             self.abandon(ride, Deferred(Fault.LOCAL, f"the message could not be read back: {error}"))
 
-    async def _write(self, ride: Ride, data: bytes) -> None:
-        ride.deadline = self._now() + self._timeouts.data_block.total_seconds()
-        self.transport.write(data)
+    async def _flow(self, ride: Ride, data: bytes) -> None:
+        ride.deadline = self._now() + self._data_block
+        self._write(data)
         if self._drained:
             await self._drained
 
+    def abandon(self, ride: Ride, outcome: Outcome) -> None:
+        """Give a ride up before its end. Its session ends with it, but not before another one has its answer."""
+        if self.following is ride:
+            self.following = None
+            ride.end(outcome)
+        elif ride.stage != OVER:
+            self.client.abandon(ride, outcome)
+            if ride in self.client.queue:
+                self.drop("the message was given up")
+        self._settle()
+
+    # ── what comes after ────────────────────────────────────────────────────────────────────────────────────────────
+
     def _wake(self, moved: "list[Transaction]") -> None:
         for ride in moved:
-            assert isinstance(ride, Ride)
-            ride.wake()
+            cast("Ride", ride).wake()
         self._settle()
 
     def _settle(self) -> None:
-        """See to what comes after: the next in the queue has its time from now; a session that is over is hung up."""
+        """The next in the queue has its time from now; whoever waits may begin; a session that is over is hung up."""
         client = self.client
         if self._progress and not self._progress.done():
             self._progress.set_result(None)
         if client.queue:
-            head = client.queue[0]
+            head = cast("Ride", client.queue[0])
             if head.stage == ENVELOPE:
-                head.deadline = self._now() + self._command  # type: ignore[attr-defined]
+                head.deadline = self._now() + self._command
         elif client.state is State.OVER:
             self.hang_up()
         if self.following:
-            self._follow(self.following)
+            self._follow()
         self._settled(self)
 
-    def _follow(self, ride: Ride) -> None:
-        if self.client.state is State.OVER:
-            self.following = None
+    def _follow(self) -> None:
+        if self.client.free:
+            self._write(self._envelope())
+        elif self.client.state is State.OVER:
+            ride, self.following = self.following, None
+            assert ride is not None
+            ride.lost(self.client.ending)
             ride.stale = True
-            ride.stage = OVER
             ride.wake()
-        elif self.client.free:
-            self.following = None
-            self._open(ride)
 
     # ── time and the end ────────────────────────────────────────────────────────────────────────────────────────────
 
     def tick(self, now: float) -> None:
-        """End what took too long."""
-        for ride in list(self.client.queue):
-            assert isinstance(ride, Ride)
-            if ride.stage == GO or now < ride.deadline:  # GO: it is our turn, not theirs
+        """End what took too long. At GO it is our turn, not the server's."""
+        for transaction in list(self.client.queue):
+            ride = cast("Ride", transaction)
+            if ride.stage == GO or now < ride.deadline:
                 continue
-            if ride is not self.client.queue[0]:
-                self.client.detach(ride, "another message kept the session busy")
-                ride.wake()
-            else:
-                self._too_late(ride)
+            if ride is self.client.queue[0]:
+                self.drop(self._too_late(ride))
                 return
+            self.client.detach(ride, "another message kept the session busy")
+            ride.wake()
+            self._settle()
 
-    def _too_late(self, ride: Ride) -> None:
-        times = self._timeouts
-        if ride.stage == SENT:
-            reason = f"no answer to the message within {times.data_reply.total_seconds():g} s"
-        elif ride.stage == BODY:
-            reason = f"the server took no bytes for {times.data_block.total_seconds():g} s"
-        else:
-            reason = f"no answer within {times.command.total_seconds():g} s"
-        self.drop(reason)
-        ride.stale = False
+    def _too_late(self, ride: Ride) -> str:
+        ride.reused = False  # so it is no leftover of a session that had died: the server has had its time
+        match ride.stage:
+            case stage if stage == SENT:
+                return f"the server was silent for {self._data_reply:g} s"
+            case stage if stage == BODY:
+                return f"the server took no bytes for {self._data_block:g} s"
+            case _:
+                return f"the server did not answer within {self._command:g} s"
 
     def drop(self, reason: str) -> None:
         """End the session now, whatever is under way."""
         moved = self.client.lost(reason)
-        self.transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
         self._wake(moved)
 
     def hang_up(self) -> None:
-        """Say good-bye where somebody may hear it."""
-        if not self.gone and not self.transport.is_closing():
-            self.transport.write(b"QUIT\r\n")
+        """Say good-bye if anybody would understand it."""
+        if self.transport is None or self.gone or self.transport.is_closing():
+            return
+        if self.client.polite:
+            self._write(b"QUIT\r\n")
             self.transport.close()
+        else:
+            self.transport.abort()
         self.client.close("the session was closed")

@@ -7,14 +7,13 @@ from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import assert_never
 
 from secondpost import __version__
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
-from secondpost.core.fallback import Decision, Done, Doubt, Gate, NextConnection, Wait
+from secondpost.core.fallback import Decision, NextConnection
 from secondpost.core.message import Message
-from secondpost.core.outcome import Accepted, Deferred, Outcome
+from secondpost.core.outcome import Accepted, Outcome
 from secondpost.mailers.base import Parcel, Report
 from secondpost.service.line import Errand, Line
 from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
@@ -88,41 +87,26 @@ def judge(
     result = Result(changes=())
     for delivery, outcome in zip(lease.deliveries, report.outcomes, strict=True):
         decision = decide(delivery, outcome)
-        after, due = follow(delivery, decision, line)
+        moves = before + decision.moves
+        spent = (*delivery.spent, line) if decision.spend else delivery.spent
+        after = replace(delivery, spent=spent, tries=delivery.tries + decision.costs_try)
         if isinstance(decision, NextConnection):
+            moves += (Move.LEASE,)
             result.onward.append(after)
-        elif Move.REJECT in decision.moves:
+        elif decision.failed:
             result.failed.append((delivery, outcome))
         changes.append(
             Change(
                 number=delivery.number,
-                moves=before + decision.moves,
+                moves=moves,
                 outcome=outcome,
-                due=due,
+                due=decision.due,
                 tries=after.tries,
-                spent=after.spent,
+                spent=spent,
                 possible_duplicate=delivery.possible_duplicate,
             )
         )
     return replace(result, changes=tuple(changes))
-
-
-def follow(delivery: Delivery, decision: Decision, line: str) -> tuple[Delivery, datetime | None]:
-    """The delivery as the decision leaves it, and when it is due."""
-    due: datetime | None
-    match decision:
-        case Done():
-            return delivery, None
-        case Doubt(due=due) | Gate(until=due):
-            return delivery, due
-        case NextConnection(spend=spend, costs_try=costs_try):
-            due = None
-        case Wait(due=due, spend=spend, costs_try=costs_try):
-            pass
-        case _:
-            assert_never(decision)
-    spent = (*delivery.spent, line) if spend else delivery.spent
-    return replace(delivery, spent=spent, tries=delivery.tries + costs_try), due
 
 
 def accepted(lease: Lease, report: Report, *, started: bool) -> Result:
@@ -160,15 +144,4 @@ def record(errand: Errand, line: Line, start: Start, report: Report, changes: tu
         transcript=report.transcript,
         note=errand.note,
     )
-
-
-def news(report: Report) -> Outcome | None:
-    """The outcome that tells most about the connection: a success, else a fault that is not the recipient's."""
-    best: Outcome | None = None
-    for outcome in report.outcomes:
-        if type(outcome) is Accepted:
-            return outcome
-        if best is None or (isinstance(best, Deferred) and best.fault == "recipient"):
-            best = outcome
-    return best
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from secondpost.core import routing
+from secondpost.core import limits, routing
 from secondpost.core import message as rfc5322
 from secondpost.core.connection import Connection
 from secondpost.core.delivery import Move
@@ -63,7 +63,8 @@ class Connections:
             await self._retire(lines.pop(name))
         for name, connection in connections.items():
             if name not in lines:
-                line = Line(connection, self.find(connection.mailer)(connection))
+                limiter = limits.Limiter(limits=connection.limits)
+                line = Line(connection, self.find(connection.mailer)(connection), limiter=limiter)
                 lines[name] = line
                 await self.trials.restore(line)
         self.worker.fallback_route = self.desk.ordinary.connections

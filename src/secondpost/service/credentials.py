@@ -66,9 +66,3 @@ class Credentials:
     def list(self) -> list[dict[str, Any]]:
         return [{"name": name, "senders": kept["senders"]} for name, kept in sorted(self._known.items())]
 
-
-def may_send_as(sender: str, patterns: tuple[str, ...]) -> bool:
-    """Whether an address matches one of the patterns: a whole address, or "@example.com" for all of a domain."""
-    wanted = sender.casefold()
-    domain = "@" + wanted.rpartition("@")[2]
-    return any(pattern.casefold().removeprefix("*") in (wanted, domain) for pattern in patterns)

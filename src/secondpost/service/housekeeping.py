@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from secondpost.core import limits
 from secondpost.core.delivery import Move
 from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import StoreError
 from secondpost.service.nondelivery import NonDelivery
+from secondpost.service.line import LIMITER
 from secondpost.service.submit import Submit
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
@@ -38,6 +40,7 @@ class Housekeeping:
     log_kept: timedelta
     alone: bool = True
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+    _kept: dict[str, limits.Limiter] = field(default_factory=dict)
 
     def start(self) -> None:
         """Begin all duties."""
@@ -45,6 +48,7 @@ class Housekeeping:
             (self.refill, 0.05),
             (self.worker.save_unsaved, 0.5),
             (self.submit.give_up, 1.0),
+            (self.keep_counts, 1.0),
             (self.doubts, 1.0),
             (self.expire, 5.0),
             (self.leases, LEASE_TIME.total_seconds() / 4),
@@ -86,6 +90,13 @@ class Housekeeping:
             logger.warning("a worker died: %d deliveries wait again, %d are unclear", waiting, unclear)
             text = f"a worker died: {waiting} deliveries wait again, {unclear} are unclear"
             await self.store.event("lapse", at=now, text=text)
+
+    async def keep_counts(self) -> None:
+        """Write down what the limits have counted, so that a restart does not begin a new quota."""
+        for line in self.worker.lines.values():
+            if self._kept.get(line.name) is not line.limiter:
+                self._kept[line.name] = line.limiter
+                await self.store.put(LIMITER, line.name, limits.to_dict(line.limiter))
 
     async def doubts(self) -> None:
         """Doubts that nothing settled in time: the policy of their priority acts."""

@@ -9,12 +9,15 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from secondpost.core import breaker, limits
+from secondpost.core import breaker as breakers
+from secondpost.core import limits
 from secondpost.core.connection import Connection
 from secondpost.core.outcome import Outcome
 from secondpost.core.priority import Priority
 from secondpost.mailers.base import Mailer
 from secondpost.store.base import Lease
+
+BREAKER, LIMITER = "breaker", "limiter"  # what the store keeps of a line over a restart
 
 
 @dataclass(slots=True, eq=False)
@@ -62,8 +65,8 @@ class Line:
 
     connection: Connection
     mailer: Mailer
-    breaker: breaker.Breaker = field(default_factory=breaker.Breaker)
-    domains: dict[str, breaker.Breaker] = field(default_factory=dict)  # identity refusals, by sender domain
+    breaker: breakers.Breaker = field(default_factory=breakers.Breaker)
+    domains: dict[str, breakers.Breaker] = field(default_factory=dict)  # identity refusals, by sender domain
     limiter: limits.Limiter = field(default_factory=limits.Limiter)
     retired: bool = False
     carriers: int = 0
@@ -78,9 +81,9 @@ class Line:
         """Whether new mail may go this way now."""
         if self.retired or not self.connection.enabled:
             return False
-        if not breaker.admits(self.breaker, now):
+        if not breakers.admits(self.breaker, now):
             return False
-        return not self.domains or domain not in self.domains or breaker.admits(self.domains[domain], now)
+        return not self.domains or domain not in self.domains or breakers.admits(self.domains[domain], now)
 
     def wait(self, now: datetime) -> timedelta:
         """How long the limits want the next message to wait."""
@@ -102,7 +105,13 @@ class Line:
                 errand = queue.popleft()
                 if not errand.over:
                     return errand
+                self.excuse(errand, errand.lease.accepted)
         return None
+
+    def excuse(self, errand: Errand, now: datetime) -> None:
+        """The errand will not tell how this line is: if it was the probe, another one may be."""
+        if errand.probe:
+            self.breaker = breakers.signed_in(self.breaker, now)
 
     async def take(self) -> Errand | None:
         """The next errand; None when the carrier is dismissed."""
@@ -130,9 +139,9 @@ class Line:
         """Take an outcome into account. True: whether mail may go this way has changed."""
         before = self.breaker.state
         if getattr(outcome, "about_sender", False):
-            known = self.domains.get(domain, breaker.Breaker())
-            self.domains[domain] = breaker.record(known, outcome, started=started, now=now)
+            known = self.domains.get(domain, breakers.Breaker())
+            self.domains[domain] = breakers.record(known, outcome, started=started, now=now)
             return True
-        self.breaker = breaker.record(self.breaker, outcome, started=started, now=now)
+        self.breaker = breakers.record(self.breaker, outcome, started=started, now=now)
         self.limiter = limits.gate(self.limiter, outcome, now)
         return self.breaker.state != before

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from secondpost.core import address
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
 from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.priority import Priority
 from secondpost.errors import Refusal, StoreUnavailable
-from secondpost.service.credentials import may_send_as
 from secondpost.service.desk import Desk
 from secondpost.service.worker import Worker
 from secondpost.store.base import Delivery, Lease, Receipt, Store, Submission
@@ -113,8 +113,8 @@ class Submit:
             peer=draft.peer,
             by=self.hostname,
             protocol=protocol,
-            ident=name,
-            date=date,
+            id=name,
+            when=date,
             recipient=draft.recipients[0] if len(draft.recipients) == 1 else "",
         )
 
@@ -122,7 +122,7 @@ class Submit:
         if not draft.senders:
             return
         for sender in {draft.sender, summary.from_email} - {""}:
-            if not may_send_as(sender, draft.senders):
+            if not address.allowed(sender, draft.senders):
                 raise Refusal(
                     553,
                     "5.7.1",

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from secondpost.core import breaker
+from secondpost.core import breaker, limits
 from secondpost.core.outcome import Accepted, Outcome
 from secondpost.errors import StoreError
-from secondpost.service.line import Line
+from secondpost.service.line import BREAKER, LIMITER, Line
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
 
@@ -42,14 +42,17 @@ class Trials:
 
     async def _keep(self, line: Line, text: str) -> None:
         try:
-            await self.store.put("breaker", line.name, breaker.to_dict(line.breaker))
+            await self.store.put(BREAKER, line.name, breaker.to_dict(line.breaker))
             await self.store.event("breaker", at=self.now(), connection=line.name, text=text)
         except StoreError as error:
             logger.error("the breaker of %s could not be written down: %s", line.name, error)
 
     async def restore(self, line: Line) -> None:
-        """Take up a breaker where the last process left it."""
-        kept = await self.store.get("breaker", line.name)
+        """Take up breaker and limits where the last process left them."""
+        counted = await self.store.get(LIMITER, line.name)
+        if counted is not None:
+            line.limiter = limits.from_dict(counted, line.connection.limits)
+        kept = await self.store.get(BREAKER, line.name)
         if kept is not None:
             line.breaker = breaker.from_dict(kept, self.now())
             self.watch(line)

@@ -144,11 +144,11 @@ class Worker:
             self._carrier(line)
 
     def _put_off(self, errand: Errand, now: datetime, pause: timedelta | None) -> None:
-        """No line can carry it now: it waits in the store, and its route's recovery or its due time brings it back."""
+        """No line can carry it now: it waits in the store until it is due and some line of its route is usable."""
         if errand.race is not None and errand.race.leaves(errand):
             return
         lease = errand.lease
-        due = min(now + (pause or fallback.FLOOR), lease.expires)
+        due = min(now + (pause or fallback.rest(now - lease.accepted)), lease.expires)
         changes = tuple(
             Change(number=delivery.number, moves=(Move.PUT_OFF,), due=due, tries=delivery.tries, spent=delivery.spent)
             for delivery in lease.deliveries
@@ -264,9 +264,10 @@ class Worker:
             self.outcomes[line.name, kind, getattr(outcome, "fault", ""), backup] += 1
 
     def _learn(self, errand: Errand, line: Line, passage: attempt.Passage, report: Report, now: datetime) -> None:
-        outcome = attempt.news(report)
-        if outcome is None or report.abandoned:
+        if report.abandoned:
+            line.excuse(errand, now)
             return
+        outcome = breaker.telling(report.outcomes)
         domain = errand.lease.sender.rpartition("@")[2].lower()
         if line.learn(outcome, started=passage.start.now, now=now, domain=domain):
             self.on_change(line, outcome)
@@ -301,9 +302,9 @@ class Worker:
 
         def decide(delivery: Delivery, outcome: Outcome) -> fallback.Decision:
             standing = fallback.Standing(
-                now=now, expires=lease.expires, policy=policy, jitter=self.chance(), tries=delivery.tries,
-                connections_left=left, unspent=len([name for name in others if name not in delivery.spent]),
-                spent=len(delivery.spent), paid=errand.paid,
+                now=now, accepted=lease.accepted, expires=lease.expires, policy=policy, jitter=self.chance(), tries=delivery.tries,
+                connections_left=left, spent=len(delivery.spent), paid=errand.paid,
+                unspent=len([name for name in others if name not in delivery.spent]),
             )  # fmt: skip
             return fallback.decide(outcome, standing)
 
@@ -318,7 +319,7 @@ class Worker:
                     lease,
                     tried=errand.tried | {line.name},
                     paid=errand.paid or lease.deliveries[0].tries > tries,
-                    note=f"fallback: {line.name}: {getattr(attempt.news(report), 'reply', '')}",
+                    note=f"fallback: {line.name}: {breaker.telling(report.outcomes).reply}",
                 )
             )
 

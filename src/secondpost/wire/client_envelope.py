@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from secondpost.core.message import Message
-from secondpost.core.outcome import Deferred, Fault, Outcome, Phase, Rejected
+from secondpost.core.outcome import Deferred, Fault, Outcome, Phase, Rejected, Unclear
 from secondpost.wire.client_content import EIGHT_BIT, Unsendable, path, whole
 from secondpost.wire.client_sign_in import Extensions
 from secondpost.wire.reply import Reply
@@ -25,8 +25,8 @@ class Transaction:
     """What one session knows of one message. `outcomes` has None for a recipient that is still open."""
 
     __slots__ = (
-        "accepted", "answered", "chunked", "commands", "content", "large", "message", "outcomes", "passed", "recipients", "replies", "reused",
-        "sender", "seven_bit", "stage", "stale", "targets", "unsent",
+        "accepted", "answered", "chunked", "commands", "content", "large", "message", "outcomes", "passed", "recipients",
+        "replies", "reused", "sender", "seven_bit", "stage", "stale", "targets", "unsent",
     )  # fmt: skip
 
     def __init__(self, message: Message, sender: str, recipients: Sequence[str]) -> None:
@@ -44,7 +44,7 @@ class Transaction:
         self.commands = b""
         self.unsent: list[bytes] = []  # without PIPELINING: the commands to come, last first
         self.targets: list[int] = []  # recipients named on the wire, as indexes
-        self.answered = 0  # commands of the envelope
+        self.answered = 0  # commands of the envelope; -1: RSET goes before them
         self.accepted = 0  # recipients they said yes to
         self.replies: list[Reply] = []
         self.content = b""
@@ -54,13 +54,13 @@ class Transaction:
         self.outcomes = [known or outcome for known in self.outcomes]
         self.stage = OVER
 
-    def lost(self, reason: str, unclear: Outcome) -> None:
+    def lost(self, reason: str) -> None:
         """The session ended under it."""
         if self.stage == SENT:
-            self.end(unclear)
+            self.end(Unclear(f"{reason}, before it had answered to the message: it may have it or not"))
         elif self.stage != OVER:
             self.stale = self.answered <= 0 and self.reused
-            self.end(Deferred(Fault.UNREACHABLE, reason))
+            self.end(Deferred(Fault.UNREACHABLE, f"{reason}, before the message was sent"))
 
     @property
     def phase(self) -> Phase:
@@ -78,7 +78,7 @@ def prepare(transaction: Transaction, can: Extensions) -> None:
         return
     try:
         eight_bit = _content(transaction, can)
-        _commands(transaction, can, f" SIZE={size}" if can.size is not None else "", eight_bit)
+        _commands(transaction, can, f" SIZE={size}" if can.size is not None else "", eight_bit=eight_bit)
     except Unsendable as refusal:
         transaction.end(refusal.outcome)
 
@@ -98,31 +98,34 @@ def _content(transaction: Transaction, can: Extensions) -> bool:
     return True
 
 
-def _commands(transaction: Transaction, can: Extensions, parameters: str, eight_bit: bool) -> None:
+def _commands(transaction: Transaction, can: Extensions, parameters: str, *, eight_bit: bool) -> None:
     sender = path(transaction.sender) if transaction.sender else ""
-    if sender is None or not (can.utf8 or sender.isascii()):
-        raise Unsendable(_unsendable_address(sender, transaction.sender, Fault.MESSAGE))
-    named = [path(recipient) for recipient in transaction.recipients]
+    if sender is None or not (sender.isascii() or can.utf8):
+        raise Unsendable(_refused(transaction.sender, sender, Fault.MESSAGE))
+    ascii_only = sender.isascii()
     commands = [""]
-    for index, recipient in enumerate(named):
-        if recipient is None or not (can.utf8 or recipient.isascii()):
-            transaction.outcomes[index] = _unsendable_address(recipient, transaction.recipients[index], Fault.RECIPIENT)
-        else:
-            transaction.targets.append(index)
-            commands.append(f"RCPT TO:<{recipient}>\r\n")
+    for index, address in enumerate(transaction.recipients):
+        recipient = path(address)
+        if recipient is None or not (recipient.isascii() or can.utf8):
+            transaction.outcomes[index] = _refused(address, recipient, Fault.RECIPIENT)
+            continue
+        ascii_only = ascii_only and recipient.isascii()
+        transaction.targets.append(index)
+        commands.append(f"RCPT TO:<{recipient}>\r\n")
     if not transaction.targets:
         transaction.stage = OVER
         return
     if eight_bit:
         parameters += " BODY=8BITMIME"
+    if not ascii_only:
+        parameters += " SMTPUTF8"
+    commands[0] = f"MAIL FROM:<{sender}>{parameters}\r\n"
     if not transaction.chunked:
         commands.append("DATA\r\n")
-    utf8 = "" if sender.isascii() and all(map(str.isascii, commands)) else " SMTPUTF8"
-    commands[0] = f"MAIL FROM:<{sender}>{parameters}{utf8}\r\n"
     transaction.commands = "".join(commands).encode()
 
 
-def _unsendable_address(named: str | None, address: str, fault: Fault) -> Rejected:
+def _refused(address: str, named: str | None, fault: Fault) -> Rejected:
     if named is None:
         return Rejected(fault, f"{address[:320]!r} is not an e-mail address.")
     return _unsupported(f"The address {address} needs SMTPUTF8, which this server does not offer.")

@@ -45,7 +45,6 @@ class Dialogue:
         self._trusted, self._login, self._plaintext_login = trusted, login, plaintext_login
         self._tls_offered, self.tls = tls_offered, tls
         self.output = profile.greeting
-        self.check_sender: Check | None = None
         self.check_recipient: Check | None = None
         self._errors = self._junk = self._logins = 0
         self._events: list[Event] = []
@@ -56,6 +55,7 @@ class Dialogue:
         """As if the client had just come (RFC 3207 section 4.2: after STARTTLS nothing is remembered)."""
         self.mode = COMMAND
         self.helo = self.client = ""
+        self.check_sender: Check | None = None
         self._barred = say.SAY_HELLO
         self._left, self._last, self._failed = 0, False, b""
         self._asked, self._user = b"", ""

@@ -1,19 +1,19 @@
 """The client's side of one SMTP session, without I/O: bytes in, bytes out, and one outcome for every recipient.
 
-Rule: until `last_bytes` gave out the end of a message it surely was not taken; after that only a reply can say what became of it.
+Rule: until `last_bytes` gave out the end of a message it surely was not taken; after that only a reply says what became of it.
 """
 
 from collections import deque
 from enum import Enum
 from typing import Final
 
-from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Unclear
+from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase
 from secondpost.wire.client_content import Blocks
 from secondpost.wire.client_envelope import BODY, ENVELOPE, GO, OVER, SENT, Transaction, prepare
 from secondpost.wire.client_sign_in import NONE, Account, Command, Extensions, SignInFailed, sign_in
 from secondpost.wire.reply import Replies, Reply, Step, outcome_of, provider_id
 
-# RFC 2920 section 3.1: a client must not fill the window both ways. So many replies of 80 bytes surely fit a socket's buffer.
+# RFC 2920 section 3.1: a client must not write so much that the server's replies fill the window the other way.
 PIPELINED: Final = 500
 
 
@@ -30,7 +30,8 @@ class Client:
     """Drives one session. After each call write `take_output()`."""
 
     __slots__ = (
-        "_dialogue", "_dirty", "_output", "_replies", "carried", "encrypted", "ending", "extensions", "failure", "log", "queue", "state",
+        "_dialogue", "_dirty", "_output", "_replies", "carried", "encrypted", "ending", "extensions", "failure", "log",
+        "polite", "queue", "state",
     )  # fmt: skip
 
     def __init__(self, account: Account, *, encrypted: bool = False) -> None:
@@ -39,8 +40,9 @@ class Client:
         self.extensions: Extensions = NONE
         self.failure: tuple[Outcome, Phase] | None = None  # why signing in failed
         self.ending = ""  # why the session is over
+        self.polite = True  # the server waits for a command: QUIT would be understood
         self.carried = 0  # transactions begun
-        self.queue: deque[Transaction] = deque()  # under way, oldest first; a second one is chained behind the first one's dot
+        self.queue: deque[Transaction] = deque()  # under way; a second one is chained behind the first one's dot
         self.log: list[bytes | Reply] = []  # the dialogue of signing in, without secrets
         self._replies = Replies()
         self._output: list[bytes] = []
@@ -64,7 +66,7 @@ class Client:
         if self._replies.error:
             self._break(f"the server broke the protocol: {self._replies.error}", moved)
         elif self.state is State.HANDSHAKE and not self._replies.empty:
-            # RFC 3207 section 6, and CVE-2011-0411: what came in the clear must not be read as if it came through TLS.
+            # RFC 3207 section 6, CVE-2011-0411: what came in the clear must not be read as if it came through TLS.
             self._break("the server sent something between its answer to STARTTLS and the handshake", moved)
         return moved
 
@@ -82,21 +84,23 @@ class Client:
         self._break(reason, moved)
         return moved
 
-    def _break(self, reason: str, moved: list[Transaction]) -> None:
-        """Nothing more can be learned from this session."""
-        if self.state in {State.SIGNING_IN, State.HANDSHAKE} and not self.failure:
-            phase = Phase.TLS if self.state is State.HANDSHAKE else Phase.LOGIN if len(self.log) > 1 else Phase.GREETING
-            self.failure = Deferred(Fault.UNREACHABLE, reason), phase
-        self.close(reason)
-        for transaction in self.queue:
-            transaction.lost(reason, Unclear(reason))
-            moved.append(transaction)
-        self.queue.clear()
-
     def close(self, reason: str) -> None:
         """Begin nothing more; what is under way may still be answered."""
         self.state = State.OVER
         self.ending = self.ending or reason
+
+    def _break(self, reason: str, moved: list[Transaction]) -> None:
+        """Nothing more can be learned from this session."""
+        if self.state in {State.SIGNING_IN, State.HANDSHAKE}:
+            handshake = self.state is State.HANDSHAKE
+            phase = Phase.TLS if handshake else Phase.LOGIN if len(self.log) > 1 else Phase.GREETING
+            self.failure = Deferred(Fault.UNREACHABLE, reason), phase
+        self.polite = False
+        self.close(reason)
+        for transaction in self.queue:
+            transaction.lost(reason)
+        moved.extend(self.queue)
+        self.queue.clear()
 
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -128,7 +132,10 @@ class Client:
 
     @property
     def free(self) -> bool:
-        """Whether `start` may be called: nothing is under way, or only the answer to a dot (RFC 2920 section 3.1 allows to go on behind it)."""
+        """Whether `start` may be called: nothing is under way, or only the answer to a dot.
+
+        RFC 2920 section 3.1 names the content as something that the next group of commands may follow at once.
+        """
         if self.state is not State.READY or len(self.queue) > 1:
             return False
         return not self.queue or (self.queue[0].stage == SENT and self.extensions.pipelining)
@@ -159,7 +166,7 @@ class Client:
         return Blocks(seven_bit=transaction.seven_bit)
 
     def last_bytes(self, transaction: Transaction) -> bytes:
-        """The content with its end, or only the end of a large message. This passes the point of no return: write it."""
+        """The content with its end, or the end of a large message. This passes the point of no return: write it."""
         transaction.stage = SENT
         transaction.passed = True
         if transaction.chunked:
@@ -167,15 +174,22 @@ class Client:
         return transaction.content
 
     def abandon(self, transaction: Transaction, outcome: Outcome) -> None:
-        """Give a transaction up before its end. The session must be dropped: only that tells the server (RFC 5321 section 4.1.1.4)."""
+        """Give up a transaction before its end. Only dropping the session tells the server (RFC 5321 section 4.1.1.4).
+
+        One that is chained leaves the queue, and the one before it still gets its answer.
+        """
         transaction.end(outcome)
-        self.close("abandoned")
+        self.polite = False
+        self.close("a message was given up")
+        if transaction is not self.queue[0]:
+            self.queue.remove(transaction)
 
     def detach(self, transaction: Transaction, reason: str) -> None:
         """Wait no longer for a transaction that is chained behind another, which may take its time."""
-        self.queue.remove(transaction)
-        transaction.lost(reason, Unclear(reason))
+        transaction.lost(reason)
+        self.polite = False
         self.close(reason)
+        self.queue.remove(transaction)
 
     # ── replies ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -183,57 +197,58 @@ class Client:
         transaction.replies.append(reply)
         if transaction.stage == ENVELOPE:
             self._envelope(transaction, reply, moved)
-        elif transaction.stage == SENT and reply.code != 421 and (reply.positive or reply.code >= 400):
+        elif transaction.stage == SENT and (reply.positive or (reply.code >= 400 and reply.code != 421)):
             _judge(transaction, reply, Step.DOT)
             self._ended(transaction, moved)
         else:  # the end of the session, or an answer to nothing we asked
             self._last_word(transaction, reply, Step.DOT, moved)
 
-    def _last_word(self, transaction: Transaction, reply: Reply, step: Step, moved: list[Transaction]) -> None:
-        if reply.code >= 400:
-            transaction.stale = transaction.answered <= 0 and transaction.reused and reply.code == 421
-            _judge(transaction, reply, step)
-            self._break(f"the server ended the session: {reply}", moved)
-        else:
-            self._break(f"the server broke the protocol with an answer to nothing: {reply}", moved)
-
     def _envelope(self, transaction: Transaction, reply: Reply, moved: list[Transaction]) -> None:
         at, last = transaction.answered, len(transaction.targets)
-        step = Step.RCPT if 0 < at <= last else Step.MAIL if at <= 0 else Step.DATA
-        if reply.code == 421 or not (reply.positive if step is not Step.DATA else reply.code == 354) and (reply.code < 400 or at < 0):
+        step = Step.MAIL if at <= 0 else Step.RCPT if at <= last else Step.DATA
+        good = reply.code == 354 if at > last else reply.positive
+        if not good and (reply.code < 400 or reply.code == 421 or at < 0):
             self._last_word(transaction, reply, step, moved)
             return
         transaction.answered = at + 1
         if step is Step.RCPT:
             _recipient(transaction, transaction.targets[at - 1], reply)
-        elif reply.code >= 400:
+        elif not good:
             _judge(transaction, reply, step)
-        if step is Step.DATA or (at == last and transaction.chunked):
+        if at > last or (at == last and transaction.chunked):
             self._answered(transaction, reply, moved)
         elif transaction.unsent:
             self._next(transaction, moved)
 
+    def _last_word(self, transaction: Transaction, reply: Reply, step: Step, moved: list[Transaction]) -> None:
+        """The server refuses out of turn, says 421, or is no longer understood: nothing more comes from this session."""
+        if reply.code < 400:
+            self._break(f"the server broke the protocol with an answer to nothing: {reply}", moved)
+            return
+        if transaction.answered >= 0:  # else it is RSET that was refused, and that is nobody's fault
+            _judge(transaction, reply, step)
+        self._break(f"the server ended the session: {reply}", moved)
+
     def _answered(self, transaction: Transaction, reply: Reply, moved: list[Transaction]) -> None:
         """The envelope is through."""
-        if reply.code < 400 and transaction.accepted:
+        if transaction.accepted and (transaction.chunked or reply.code == 354):
             transaction.stage = GO
             moved.append(transaction)
-            return
-        if reply.code == 354:
-            # They wait for content that nobody is to get. An empty message would end it too, but we never send what was not asked for.
+        elif reply.code == 354:
+            # They wait for content that nobody is to get. An empty message would end it; we send none that was not asked for.
             transaction.stage = OVER
             self._break("the server asked for content without a recipient", moved)
-            return
-        self._dirty = True
-        self._ended(transaction, moved)
+        else:
+            self._dirty = True
+            self._ended(transaction, moved)
 
     def _next(self, transaction: Transaction, moved: list[Transaction]) -> None:
         """Without PIPELINING: the next command, unless it is pointless."""
-        if None not in transaction.outcomes:
+        if None in transaction.outcomes:
+            self._output.append(transaction.unsent.pop())
+        else:
             self._dirty = True
             self._ended(transaction, moved)
-        else:
-            self._output.append(transaction.unsent.pop())
 
     def _ended(self, transaction: Transaction, moved: list[Transaction]) -> None:
         transaction.stage = OVER
@@ -242,7 +257,7 @@ class Client:
 
 
 def _recipient(transaction: Transaction, index: int, reply: Reply) -> None:
-    if transaction.outcomes[index] is not None:  # MAIL was refused, and whatever they say to RCPT now means nothing
+    if transaction.outcomes[index] is not None:  # MAIL was refused: whatever they say to RCPT now means nothing
         return
     if reply.positive:
         transaction.accepted += 1
@@ -262,4 +277,3 @@ def _judge(transaction: Transaction, reply: Reply, step: Step) -> None:
         known or outcome_of(reply, step, sender=transaction.sender, recipient=recipient, alone=alone)
         for known, recipient in zip(transaction.outcomes, transaction.recipients, strict=True)
     ]
-    transaction.accepted = 0

@@ -1,0 +1,125 @@
+"""`secondpost connections`: list, verify, add, remove."""
+
+import sys
+from typing import Any
+
+import click
+
+from secondpost.cli import output
+from secondpost.cli.frame import Group, frame
+from secondpost.errors import ConfigError
+
+
+@click.group("connections", cls=Group)
+def command() -> None:
+    """List, verify, add and remove connections."""
+
+
+@command.command("list")
+def list_() -> None:
+    """All connections with their role and state."""
+    here = frame()
+    here.answer(here.call("connections_list"), _table)
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    cells = [[row["name"], row["title"], row["role"], _state(row), _origin(row["origin"])] for row in rows]
+    output.table(["name", "connection", "role", "breaker", "set by"], cells, wide=["connection"])
+
+
+def _state(row: dict[str, Any]) -> str:
+    return str(row["state"]) if row["enabled"] else "disabled"
+
+
+def _origin(text: str) -> str:
+    """A file by its name alone: the column is narrow."""
+    return text.rpartition("/")[2] if text.startswith("/") else text
+
+
+@command.command()
+@click.argument("name", required=False)
+@click.pass_context
+def verify(context: click.Context, name: str | None) -> None:
+    """Sign in to one connection, or to all, and send nothing."""
+    here = frame()
+    verdicts = here.call("connections_verify", name=name)
+    here.answer(verdicts, _verdicts)
+    context.exit(0 if all(verdict["ok"] for verdict in verdicts) else 1)
+
+
+def _verdicts(verdicts: list[dict[str, Any]]) -> None:
+    for verdict in verdicts:
+        _verdict(verdict)
+
+
+def _verdict(verdict: dict[str, Any]) -> None:
+    if verdict["ok"]:
+        details = ", ".join(f"{key} {value}" for key, value in (verdict.get("details") or {}).items())
+        output.say(f"{verdict['name']}: usable" + (f" ({details})" if details else ""))
+        return
+    lines = [f"{verdict['name']}: not usable ({verdict['phase']}): {verdict['reply'] or 'no answer'}"]
+    if advice := verdict.get("advice"):
+        lines += [f"  {advice['title']}. {advice['text']}"]
+        lines += [f"  {number}. {step}" for number, step in enumerate(advice["steps"], 1)]
+    if verdict.get("transcript"):
+        lines += [f"  | {line}" for line in verdict["transcript"].splitlines()]
+    click.echo(output.clean("\n".join(lines)), err=True)
+
+
+@command.command()
+@click.argument("name")
+@click.option("--mailer", help="The kind of provider: smtp, capture, …")
+@click.option("--dsn", help='A whole DSN instead; "-" reads it from standard input.')
+@click.option("--nickname", help="What people read.")
+@click.option("--from-email", help="The From address of this connection.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting, as in the configuration file.")
+@click.option("--secret", "secrets", multiple=True, metavar="KEY", help="A setting that is asked for, not shown.")
+def add(name: str, settings: tuple[str, ...], secrets: tuple[str, ...], **given: str | None) -> None:
+    """Add a connection and keep it in the database.
+
+    For example: secondpost connections add main --mailer smtp --set host=mail.example.com --secret password
+    """
+    here = frame()
+    fields: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    for pair in settings:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"Write --set KEY=VALUE, not {pair!r}.")
+        _put(fields, key, value)
+    for key in secrets:
+        _put(fields, key, _ask(key))
+    if fields.get("dsn") == "-":
+        fields["dsn"] = _ask("dsn")
+    here.config.connection(name, fields)  # faults are told here, before anything is changed
+    here.answer(here.call("connections_add", name=name, **fields), _added)
+
+
+def _put(fields: dict[str, Any], key: str, value: str) -> None:
+    """limits.per_day=5000 goes into the table limits."""
+    if key in ("name", "rows", "operation"):
+        raise ConfigError(f"There is no setting {key!r} of a connection.")
+    table, dot, inner = key.partition(".")
+    if dot:
+        fields.setdefault(table, {})[inner] = value
+    else:
+        fields[key] = value
+
+
+def _ask(key: str) -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt(key, hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _added(row: dict[str, Any]) -> None:
+    output.say(f"Added {row['title']}. Try it: secondpost connections verify {row['name']}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--replacement", metavar="NAME", help="The connection that takes over what this one was used for.")
+def remove(name: str, replacement: str | None) -> None:
+    """Remove a connection. One that is in use needs a replacement."""
+    here = frame()
+    here.call("connections_remove", name=name, replacement=replacement)
+    here.answer({"removed": name}, lambda _: output.say(f"Removed {name}."))

@@ -1,0 +1,51 @@
+"""`secondpost credentials`: who may submit mail."""
+
+from typing import Any
+
+import click
+
+from secondpost.cli import output
+from secondpost.cli.frame import Group, frame
+
+
+@click.group("credentials", cls=Group)
+def command() -> None:
+    """Log-ins of the websites and apps that submit mail."""
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--sender", "senders", multiple=True, metavar="PATTERN", help="An address or @domain it may send as; else any."
+)
+def add(name: str, senders: tuple[str, ...]) -> None:
+    """Make a log-in. Its secret is shown this one time."""
+    here = frame()
+    here.answer(here.call("credentials_add", name=name, senders=list(senders)), _added)
+
+
+def _added(result: dict[str, Any]) -> None:
+    output.say(f"username  {result['name']}\npassword  {result['secret']}\n\nThe password cannot be shown again.")
+
+
+@command.command("list")
+def list_() -> None:
+    """All log-ins, without their secrets."""
+    here = frame()
+    here.answer(here.call("credentials_list"), _table)
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        output.say("There is no log-in yet. Make one: secondpost credentials add NAME")
+        return
+    output.table(["name", "may send as"], [[row["name"], ", ".join(row["senders"]) or "any"] for row in rows])
+
+
+@command.command()
+@click.argument("name")
+def revoke(name: str) -> None:
+    """Make a log-in worthless, at once."""
+    here = frame()
+    here.call("credentials_revoke", name=name)
+    here.answer({"revoked": name}, lambda _: output.say(f"Revoked {name}."))

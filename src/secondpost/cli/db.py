@@ -1,0 +1,45 @@
+"""`secondpost db`: the database."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from secondpost.cli import output
+from secondpost.cli.frame import Group, frame
+
+
+@click.group("db", cls=Group)
+def command() -> None:
+    """The database: bring it up to date, look at it, copy it."""
+
+
+@command.command()
+def migrate() -> None:
+    """Bring the database to this version's form. Starting the gateway does this, too."""
+    here = frame()
+    here.answer(here.call("db_migrate"), _table)
+
+
+@command.command()
+def status() -> None:
+    """Kind, version, sizes, and how durable a write is."""
+    here = frame()
+    here.answer(here.call("db_status"), _table)
+
+
+def _table(result: dict[str, Any]) -> None:
+    width = max((len(key) for key in result), default=0)
+    for key, value in result.items():
+        output.say(f"{key.replace('_', ' '):<{width}}  {value}")
+
+
+@command.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def backup(path: Path) -> None:
+    """Write a consistent copy of the database to PATH, while mail goes on. Keep the key file with it, but apart."""
+    here = frame()
+    result = here.call("db_backup", path=str(path.absolute()))
+    here.answer(
+        result, lambda _: output.say(f"Copied to {path}. It is of use only with the key file; keep that apart.")
+    )

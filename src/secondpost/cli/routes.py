@@ -1,0 +1,78 @@
+"""`secondpost routes`: Smart Routing."""
+
+from typing import Any
+
+import click
+
+from secondpost.cli import files, output
+from secondpost.cli.frame import Group, frame
+
+
+@click.group("routes", cls=Group)
+def command() -> None:
+    """Smart Routing: which mail goes by which connection."""
+
+
+@command.command("list")
+def list_() -> None:
+    """All routes in their order; the first that matches wins."""
+    here = frame()
+    here.answer(here.call("routes_list"), _table)
+
+
+def _table(rules: list[dict[str, Any]]) -> None:
+    if not rules:
+        output.say("There are no routes: all mail goes by the Primary Connection.")
+        return
+    cells = [
+        [number, rule.get("name") or "–", _target(rule), _conditions(rule.get("any", []))]
+        for number, rule in enumerate(rules, 1)
+    ]
+    output.table(["#", "route", "sends by", "if"], cells, wide=["if"])
+    output.say("\nMail that matches no route goes by the Primary Connection.")
+
+
+def _target(rule: dict[str, Any]) -> str:
+    if not rule.get("enabled", True):
+        return "(switched off)"
+    return "blocked" if rule.get("block") else str(rule.get("connection") or "–")
+
+
+def _conditions(groups: list[dict[str, Any]]) -> str:
+    return " or ".join(" and ".join(_condition(condition) for condition in group.get("all", [])) for group in groups)
+
+
+def _condition(condition: dict[str, Any]) -> str:
+    return f"{condition.get('property')} {condition.get('operator')} {condition.get('value', '')!r}".replace("_", " ")
+
+
+@command.command()
+@click.argument("file", metavar="FILE.eml")
+@click.option("--from", "sender", default="", metavar="ADDRESS", help="The envelope's sender; else the message's From.")
+@click.option("--to", multiple=True, metavar="ADDRESS", help="A recipient of the envelope; else the message's To.")
+def explain(file: str, sender: str, to: tuple[str, ...]) -> None:
+    """Which way a message would take, and why. Sends nothing. "-" reads the message from standard input."""
+    here = frame()
+    content = files.read(file, here.config.smtp.max_message_bytes)
+    result = here.call("routes_explain", content=files.base64_of(content), sender=sender, recipients=list(to))
+    here.answer(result, _explanation)
+
+
+def _explanation(result: dict[str, Any]) -> None:
+    for rule in result["rules"]:
+        _explain_rule(rule)
+    if result.get("blocked"):
+        output.say(f"Result: {result['blocked']}.")
+        return
+    why = f"the route {result['route']!r}" if result["route"] else "no route matches, so the Primary Connection"
+    output.say(f"Result: {why}. It goes by {', then '.join(result['connections']) or 'no connection'}.")
+
+
+def _explain_rule(rule: dict[str, Any]) -> None:
+    verdict = "matches" if rule.get("matches") else str(rule.get("skipped") or "does not match")
+    output.say(f"{rule.get('name') or '–'}: {verdict}")
+    for number, group in enumerate(rule.get("any", rule.get("groups", []))):
+        for condition in group.get("all", group) if isinstance(group, dict) else group:
+            word = "yes" if condition.get("passes", condition.get("true", condition.get("result"))) else "no "
+            output.say(f"  {'or ' if number else '   '}{word}  {_condition(condition)}")
+    output.say("")
