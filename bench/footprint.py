@@ -20,8 +20,9 @@ def measure(*, quick: bool) -> Section:
     progress(f"footprint: start {median(s for s, _, _ in ours):.2f} s, import {1000 * (package - bare):.0f} ms")
     return Section(
         title="Footprint",
-        text="Medians. Start-up is from the command to the first greeting on the SMTP port, in an empty directory. Memory is "
-        f"that of all processes, idle for {SETTLE:.0f} s after one session: private to them, and resident with what they share.",
+        text="Medians. Start-up is from the command to the first greeting on the SMTP port, in an empty directory. "
+        f"Memory is that of all processes, idle for {SETTLE:.0f} s after one session: private to them, and resident "
+        "with what they share.",
         columns=["", "Secondpost", "Postfix"],
         rows=[
             [

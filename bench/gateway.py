@@ -60,7 +60,7 @@ class Gateway:
 
     def __exit__(self, *_error: object) -> None:
         self.stop()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.remove()
 
     def configure(self) -> None:
         text = CONFIGURATION.format(
@@ -83,7 +83,7 @@ class Gateway:
 
     def running(self) -> bool:
         if self._process.poll() is not None:
-            output = (self.scratch / "output").read_text(errors="replace").strip()[-2000:]
+            output = (self.scratch / "output").read_text(errors="replace").strip()[-600:]
             raise RuntimeError(f"secondpost serve ended with {self._process.returncode}:\n{output}")
         return True
 
@@ -94,3 +94,6 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def remove(self) -> None:
+        shutil.rmtree(self.scratch, ignore_errors=True)

@@ -21,15 +21,14 @@ def measure(*, quick: bool) -> Section:
     for number in range(1 if quick else ROUNDS):
         for relay in (Gateway, Postfix, None):
             name = relay.name if relay else NEITHER
-            found[name].append(asyncio.run(_percentiles(relay, 5 if quick else SECONDS)))
-            progress(
-                f"latency: round {number + 1}, {name}: p50 {found[name][-1][0]:.2f} ms, p99 {found[name][-1][1]:.2f} ms"
-            )
+            p50, p99 = asyncio.run(_percentiles(relay, 5 if quick else SECONDS))
+            found[name].append((p50, p99))
+            progress(f"latency: round {number + 1}, {name}: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
     medians = {name: [median(several[at] for several in found[name]) for at in (0, 1)] for name in found}
     return Section(
         title="Latency at a steady rate",
-        text=f"{PER_SECOND} messages a second for {SECONDS} s over 10 kept sessions, each at its own time; milliseconds from then until "
-        "the sink had the whole message. “No relay” is what source and sink take by themselves.",
+        text=f"{PER_SECOND} messages a second for {SECONDS} s over 10 kept sessions, each at its own time; "
+        "milliseconds from then until the sink had the whole message. “No relay” is what source and sink take alone.",
         columns=["", "Secondpost", "Postfix", "ratio", NEITHER],
         rows=[_row(label, at, medians) for at, label in enumerate(("p50", "p99"))],
     )

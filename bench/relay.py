@@ -30,8 +30,9 @@ def measure(*, quick: bool) -> Section:
                 progress(f"relay: round {number + 1}, {run.load}, {name}: {_line(run)}")
     return Section(
         title="Relaying",
-        text="Messages a second, end to end, with bodies of 1 KiB. CPU is the relay's own, all its processes together; memory is "
-        "what is private to them at the peak. “No relay” is the load generator straight into the sink.",
+        text="Messages a second, end to end, with bodies of 1 KiB. CPU is the relay's own, all its processes together; "
+        "memory is what is private to them at the peak; ours / theirs. “No relay” is the load generator straight into "
+        "the sink.",
         columns=["load", "Secondpost", "Postfix", "ratio", "CPU ms/message", "MiB", "no relay"],
         rows=[_row(runs, scenario) for scenario in SCENARIOS],
         remarks=_remarks([run for several in runs.values() for run in several]),
@@ -51,9 +52,8 @@ def _turns(scenario: tuple[int, bool], *, quick: bool) -> list[tuple[Run, str]]:
 
 def _run(relay: Relay, sink: Sink, scenario: tuple[int, bool], *, quick: bool) -> Run:
     sessions, kept = scenario
-    drive(
-        relay, sink, Load(messages=10 * sessions, sessions=sessions, kept=kept)
-    )  # processes started, caches filled
+    # First what starts processes and fills caches.
+    drive(relay, sink, Load(messages=10 * sessions, sessions=sessions, kept=kept))
     messages = MESSAGES[relay.name] // (5 if quick else 1)
     return drive(relay, sink, Load(messages=messages, sessions=sessions, kept=kept))
 
@@ -63,14 +63,21 @@ def _row(runs: dict[tuple[tuple[int, bool], str], list[Run]], scenario: tuple[in
     rates = [median(run.delivered_per_second for run in several) for several in (ours, theirs, neither)]
     cpu = [f"{median(run.cpu_ms for run in several):.2f}" for several in (ours, theirs)]
     memory = [f"{median(run.watch.peak.private for run in several):.0f}" for several in (ours, theirs)]
+    ratio = times(rates[0], rates[1])
     return [
-        str(ours[0].load), rate(rates[0]), rate(rates[1]), times(rates[0], rates[1]),
-        " / ".join(cpu), " / ".join(memory), rate(rates[2]),
-    ]  # fmt: skip
+        str(ours[0].load),
+        rate(rates[0]),
+        rate(rates[1]),
+        ratio,
+        " / ".join(cpu),
+        " / ".join(memory),
+        rate(rates[2]),
+    ]
 
 
 def _line(run: Run) -> str:
-    text = f"accepted {rate(run.accepted_per_second)}/s, end to end {rate(run.delivered_per_second)}/s, {run.delivered} of {run.load.messages}"
+    text = f"accepted {rate(run.accepted_per_second)}/s, end to end {rate(run.delivered_per_second)}/s"
+    text += f", {run.delivered} of {run.load.messages}"
     return text + (", disturbed" if run.watch.disturbed else "") + (f", {run.error}" if run.error else "")
 
 

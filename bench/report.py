@@ -10,9 +10,10 @@ from pathlib import Path
 INTRODUCTION = """\
 # How fast, and compared with what
 
-Measured by `./dev bench`: the gateway and Postfix (its defaults) take turns in one run on one machine of two shared cores, on the
-same disk, with the same tools at both ends (Postfix's `smtp-source` and `smtp-sink`, where not said otherwise). Numbers of another
-machine differ; the ratios are what to look at. Every message is on disk before it is accepted, by both.
+Measured by `./dev bench`: the gateway and Postfix (its defaults) take turns in one run on one machine of two shared
+cores, on the same disk, with the same tools at both ends (Postfix's `smtp-source` and `smtp-sink`, where not said
+otherwise). Numbers of another machine differ; the ratios are what to look at. Every message is on disk before it is
+accepted, by both.
 
 Each section is written by the measurement of its name: `./dev bench NAME`.
 """

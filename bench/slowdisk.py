@@ -47,8 +47,8 @@ def measure(*, quick: bool) -> Section:
     rates = {key: median(run.delivered_per_second for run in runs) for key, runs in found.items()}
     return Section(
         title="A slow disk",
-        text="Messages a second, end to end, kept sessions, with every fsync and fdatasync 2 ms slower. This is what one "
-        "commit for all who wait buys: more sessions share each fsync.",
+        text="Messages a second, end to end, kept sessions, with every fsync and fdatasync 2 ms slower. This is what "
+        "one commit for all who wait buys: more sessions share each fsync.",
         columns=["sessions", "Secondpost", "Postfix", "ratio"],
         rows=[_row(sessions, rates[sessions, Gateway.name], rates[sessions, Postfix.name]) for sessions in SESSIONS],
     )

@@ -36,8 +36,8 @@ def measure(*, quick: bool) -> Section:
         ]
     return Section(
         title="A provider far away",
-        text=f"{SESSIONS} sessions to a sink behind a link with a delay and no other limit. Secondpost and Postfix relay "
-        "from their queues; smtplib and aiosmtplib send by themselves, one message after another on each session.",
+        text=f"{SESSIONS} sessions to a sink behind a link with a delay and no other limit. Secondpost and Postfix "
+        "relay from their queues; smtplib and aiosmtplib send by themselves, message after message on each session.",
         columns=["round trip", "client", "messages/s", "for each session", "Secondpost is"],
         rows=rows,
     )

@@ -112,6 +112,10 @@ def faults(load: Load) -> Callable[..., str]:
         ("[log]\nretention_days = 0", "must be at least 1"),
         ('database = "mysql://u:p@h/d"', 'database (secondpost.toml): must be "sqlite" or'),
         ('database = "sqlite:///x.db"', "the file is kept in data_dir"),
+        (
+            "[[routes]]\nconection = 'x'",
+            "routes, number 1 (secondpost.toml): a route without a name: unknown key 'conection'",
+        ),
         ("data_dir = ", "secondpost.toml is not valid TOML"),
     ],
 )

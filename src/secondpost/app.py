@@ -73,7 +73,7 @@ class Core:
 
     async def close(self) -> None:
         await self.trials.stop()
-        for line in self.worker.lines.values():
+        for line in self.worker.ways.lines.values():
             await line.mailer.close()
         await self.store.close()
 
@@ -216,6 +216,7 @@ def keep_log(level: str) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 def _printable(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

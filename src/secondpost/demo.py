@@ -115,7 +115,7 @@ class Demo:
     async def comes_back(self, gateway: Gateway) -> None:
         await self.primary.start()
         self.note("The Primary is back. Nobody touches anything; the gateway finds out by itself.")
-        line = gateway.core.worker.lines["primary"]
+        line = gateway.core.worker.ways.lines["primary"]
         until = monotonic() + PATIENCE
         while line.breaker.state is breaker.State.OPEN and monotonic() < until:
             await asyncio.sleep(0.05)

@@ -26,7 +26,9 @@ field = st.sampled_from(
 )
 heads = st.lists(field, max_size=6).map(lambda fields: b"".join(fields) + b"\r\n")
 junk = st.lists(
-    st.sampled_from([b"From: a", b"x", b":", b" ", b"\t", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\0", b"\xff", b"Bcc: z"]),
+    st.sampled_from(
+        [b"From: a", b"x", b":", b" ", b"\t", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\0", b"\xff", b"Bcc: z"]
+    ),
     max_size=20,
 ).map(b"".join)
 

@@ -26,7 +26,8 @@ def test_rules_that_say_nothing_change_nothing():
 def test_a_forced_address_replaces_the_callers_which_becomes_reply_to():
     head, reverse_path, changed = apply(HEAD, "jane@example.com", FromRules(email="shop@example.org"))
     assert head == (
-        b"To: b@example.com\r\nFrom: Jane\r\n <shop@example.org>\r\nReply-To: Jane <jane@example.com>\r\nSubject: x\r\n\r\n"
+        b"To: b@example.com\r\nFrom: Jane\r\n <shop@example.org>\r\n"
+        b"Reply-To: Jane <jane@example.com>\r\nSubject: x\r\n\r\n"
     )
     assert reverse_path == "shop@example.org"
     assert changed
@@ -83,6 +84,18 @@ def test_forcing_an_empty_name_or_address_keeps_the_callers():
     assert apply(HEAD, "x@example.com", FromRules(force_name=True))[0] is HEAD
 
 
+@pytest.mark.parametrize("value", [b"John Smith jane@example.com", b"jane", b"a..b@example.com"])
+def test_a_malformed_from_is_left_alone_and_never_becomes_the_reverse_path(value):
+    head = b"From: " + value + b"\r\n\r\n"
+    assert apply(head, "env@example.com", FromRules(name="Shop", force_name=True)) == (head, "env@example.com", False)
+
+
+def test_a_malformed_from_is_replaced_by_a_forced_address():
+    head, reverse_path, _ = apply(b"From: John x@y z\r\n\r\n", "env@example.com", FromRules(email="shop@example.org"))
+    assert head == b"From: shop@example.org\r\n\r\n"
+    assert reverse_path == "shop@example.org"
+
+
 @given(st.booleans(), st.sampled_from(["", "shop@example.org"]))
 def test_a_null_reverse_path_stays_null(force, email):
     assert apply(HEAD, "", FromRules(email=email, force_email=force))[1] == ""
@@ -131,7 +144,10 @@ def test_a_forced_name_reads_back(name):
 
 
 @given(
-    st.lists(st.sampled_from([b"From: ", b"a@b.example", b"<", b">", b"\r\n ", b'"', b"(", b"=?utf-8?q?x?=", b"\xff"]), max_size=12)
+    st.lists(
+        st.sampled_from([b"From: ", b"a@b.example", b"<", b">", b"\r\n ", b'"', b"(", b"=?utf-8?q?x?=", b"\xff"]),
+        max_size=12,
+    )
 )
 def test_any_from_field_is_survived(pieces):
     head, _ = split(b"From: " + b"".join(pieces) + b"\r\nTo: x\r\n\r\n")

@@ -53,7 +53,9 @@ def test_letters_that_look_like_digits_are_read_as_digits():
     assert parse_id("OoIiLl0000000") == parse_id("0011110000000")
 
 
-@pytest.mark.parametrize("text", ["", "0" * 12, "0" * 14, "z" * 13, "8000000000000", "000000000000u", "000000000000é", "x" * 9999])
+@pytest.mark.parametrize(
+    "text", ["", "0" * 12, "0" * 14, "z" * 13, "8000000000000", "000000000000u", "000000000000é", "x" * 9999]
+)
 def test_what_is_no_id_is_refused_with_advice(text):
     with pytest.raises(ValueError, match=r"is not a message id.*Copy it from the log") as caught:
         parse_id(text)

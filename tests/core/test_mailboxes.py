@@ -91,7 +91,12 @@ def test_reading_never_raises_and_breaks_no_line(value):
             assert len(text.splitlines()) <= 1
 
 
-@given(st.lists(st.sampled_from([b"a@b.example", b"<", b">", b"(", b")", b'"', b",", b":", b";", b"\\", b" ", b"[", b"]"]), max_size=30))
+@given(
+    st.lists(
+        st.sampled_from([b"a@b.example", b"<", b">", b"(", b")", b'"', b",", b":", b";", b"\\", b" ", b"[", b"]"]),
+        max_size=30,
+    )
+)
 def test_any_pile_of_specials_is_read(pieces):
     assert addresses(b"".join(pieces)) == tuple(address for _, address in mailboxes(b"".join(pieces)))
 

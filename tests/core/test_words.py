@@ -61,7 +61,9 @@ def test_an_unknown_or_dangerous_charset_is_read_as_utf_8(charset):
     assert as_text(b"K\xf6ln", charset) == "Köln"
 
 
-@pytest.mark.parametrize("value", [b"=?utf-8?q?a=0D=0ABcc:_evil@example.com?=", b"a\x00b\x07", "a\u2028b\x85c".encode()])
+@pytest.mark.parametrize(
+    "value", [b"=?utf-8?q?a=0D=0ABcc:_evil@example.com?=", b"a\x00b\x07", "a\u2028b\x85c".encode()]
+)
 def test_nothing_decoded_can_break_a_line(value):
     text = decode(value)
     assert len(text.splitlines()) == 1
@@ -76,7 +78,12 @@ def test_decoding_never_raises_and_is_bounded(value):
     text.encode()
 
 
-@given(st.lists(st.sampled_from([b"=?utf-8?", b"b?", b"q?", b"?=", b"=?", b"YQ==", b"=C3", b" ", b"\r\n ", b"\xff"]), max_size=60))
+@given(
+    st.lists(
+        st.sampled_from([b"=?utf-8?", b"b?", b"q?", b"?=", b"=?", b"YQ==", b"=C3", b" ", b"\r\n ", b"\xff"]),
+        max_size=60,
+    )
+)
 def test_decoding_any_pile_of_fragments_never_raises(pieces):
     assert len(decode(b"".join(pieces))) <= TEXT_LIMIT
 

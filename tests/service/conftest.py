@@ -98,10 +98,10 @@ async def office():
     connections = {name: Connection(name=name, mailer="scripted") for name in ("primary", "backup")}
     mailers = {name: ScriptedMailer(connection) for name, connection in connections.items()}
     for name, connection in connections.items():
-        worker.lines[name] = Line(connection, mailers[name])
+        worker.ways.lines[name] = Line(connection, mailers[name])
     desk = Desk(policies=dict(DEFAULTS))
     desk.arrange(connections, primary="primary", backup="backup")
-    worker.fallback_route = desk.ordinary.connections
+    worker.ways.ordinary = desk.ordinary.connections
     submit = Submit(store, worker, desk, "gateway.example", utc_now, new_id)
     await store.enroll("worker-1", boot="", expires=utc_now().replace(year=2100))
     yield Office(store, worker, desk, submit, mailers, failed)

@@ -11,7 +11,7 @@ async def test_a_message_leaves_by_the_primary(office):
     assert await office.states(message) == ["accepted"]
     assert len(office.mailers["primary"].takes) == 1
     assert office.mailers["backup"].tries == 0
-    assert office.worker.held == 0
+    assert office.worker.room.count == 0
 
 
 async def test_an_unreachable_primary_sends_it_to_the_backup_at_once(office):
@@ -80,7 +80,7 @@ async def test_a_silent_primary_does_not_hold_an_urgent_message_which_arrives_on
     released.set_result(None)
     await office.rest()
     assert office.mailers["primary"].takes == []
-    assert office.worker.held == 0
+    assert office.worker.room.count == 0
 
 
 async def test_when_both_rivals_fail_the_message_waits(office):
@@ -93,7 +93,7 @@ async def test_when_both_rivals_fail_the_message_waits(office):
     released.set_result(None)
     await office.rest()
     assert await office.states(message) == ["waiting"]
-    assert office.worker.held == 0
+    assert office.worker.room.count == 0
 
 
 async def test_a_fault_of_our_own_before_the_point_leaves_the_message_waiting(office):
@@ -109,8 +109,8 @@ async def test_mail_of_a_deleted_connection_takes_the_ordinary_route(office):
     office.mailers["primary"].refuse = Deferred(Fault.UNREACHABLE, "refused")
     office.mailers["backup"].refuse = Deferred(Fault.UNREACHABLE, "refused")
     message = await office.send()
-    del office.worker.lines["primary"]
-    office.worker.fallback_route = ("backup",)
+    del office.worker.ways.lines["primary"]
+    office.worker.ways.ordinary = ("backup",)
     office.mailers["backup"].refuse = None
     await asyncio.sleep(1.1)
     await office.worker.refill()

@@ -1,8 +1,8 @@
 """SMTP dialogues as plain text (tests/transcripts/server), played in one piece, split at every byte, and byte by byte.
 
-A line `C:` is sent with CRLF; `C>` is sent as it stands, with Python's escapes. `S:` is how a line of the answer begins,
-and `S: (hangs up)` is what it says. `L:` is a message that was handed over, and `R:` what the rim does then. `!` sets
-the scene.
+A line `C:` is sent with CRLF; `C>` is sent as it stands, with Python's escapes. `S:` is how a line of the answer
+begins, and `S: (hangs up)` is what it says. `L:` is a message that was handed over, and `R:` what the rim does then.
+`!` sets the scene.
 """
 
 import ast
@@ -39,7 +39,7 @@ class Transcript:
         flags = dict(self.scene)
         limits = ServerLimits(**{key: flags.pop(key) for key in ServerLimits._fields if key in flags})
         profile = Profile(hostname="mx.example", limits=limits, normalize=bool(flags.pop("normalize", 0)))
-        return Session(profile, **{key: bool(value) for key, value in flags.items()})  # type: ignore[arg-type]
+        return Session(profile, **{key: bool(value) for key, value in flags.items()})
 
 
 def read(path: Path) -> Transcript:
@@ -138,7 +138,7 @@ TRANSCRIPTS = [read(path) for path in sorted(FOLDER.glob("*.txt"))]
 
 
 @pytest.fixture(params=TRANSCRIPTS, ids=lambda transcript: transcript.name)
-def transcript(request) -> Transcript:
+def transcript(request):
     return request.param
 
 

@@ -1,14 +1,17 @@
 """`secondpost config`: what is configured, and where each value comes from."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from secondpost.cli import control, output
 from secondpost.cli.frame import Group, frame
-from secondpost.config import Config
-from secondpost.config.show import Shown, shown
 from secondpost.errors import ConfigError
+
+if TYPE_CHECKING:
+    from secondpost.config import Config
+    from secondpost.config.show import Shown
 
 
 @click.group("config", cls=Group)
@@ -28,7 +31,7 @@ def check() -> None:
     )
 
 
-def _check_names(config: Config) -> None:
+def _check_names(config: "Config") -> None:
     """Names may be those of connections in the database, if there is one."""
     try:
         config.require()
@@ -42,14 +45,17 @@ def _check_names(config: Config) -> None:
 @click.option("--origin", is_flag=True, help="Say where each value comes from.")
 def show(origin: bool) -> None:
     """Every setting with its value; secrets are masked."""
+    from secondpost.config.show import shown
+
     here = frame()
-    here.answer([asdict(setting) for setting in shown(here.config)], lambda _: _table(shown(here.config), origin))
+    settings = shown(here.config)
+    here.answer([asdict(setting) for setting in settings], lambda _: _table(settings, origin))
 
 
-def _table(settings: list[Shown], origin: bool) -> None:
+def _table(settings: "list[Shown]", origin: bool) -> None:
     heads = ["setting", "value", *(["from"] if origin else [])]
     cells = [[setting.path, _text(setting.value), *([setting.origin] if origin else [])] for setting in settings]
-    output.table(heads, cells, wide=heads[1:])
+    output.table(heads, cells, wrap=heads[1:])
 
 
 def _text(value: object) -> str:

@@ -24,7 +24,7 @@ def list_() -> None:
 
 def _table(rows: list[dict[str, Any]]) -> None:
     cells = [[row["name"], row["title"], row["role"], _state(row), _origin(row["origin"])] for row in rows]
-    output.table(["name", "connection", "role", "breaker", "set by"], cells, wide=["connection"])
+    output.table(["name", "connection", "role", "breaker", "set by"], cells, cut=["connection"])
 
 
 def _state(row: dict[str, Any]) -> str:

@@ -7,10 +7,12 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from secondpost.config import Config
 from secondpost.errors import SecondpostError
+
+if TYPE_CHECKING:
+    from secondpost.config import Config
 
 Rows = Callable[[dict[str, Any]], None]
 # What makes sense before a gateway ever ran here: these may create the data folder, the others must find it.
@@ -32,7 +34,7 @@ class NotRunning(SecondpostError):
     """No gateway answers."""
 
 
-def call(config: Config, operation: str, arguments: Mapping[str, Any], rows: Rows | None = None) -> Any:
+def call(config: "Config", operation: str, arguments: Mapping[str, Any], rows: Rows | None = None) -> Any:
     """Do one operation. `rows` gets each row of an operation that streams. Raises `SecondpostError`."""
     with _Session(config) as session:
         if session is not None:
@@ -43,7 +45,7 @@ def call(config: Config, operation: str, arguments: Mapping[str, Any], rows: Row
     return asyncio.run(_here(config, operation, arguments, rows))
 
 
-def ask(config: Config, operation: str, arguments: Mapping[str, Any]) -> Any:
+def ask(config: "Config", operation: str, arguments: Mapping[str, Any]) -> Any:
     """Do one operation in the running gateway only. Raises `NotRunning` when there is none."""
     with _Session(config) as session:
         if session is None:
@@ -53,13 +55,13 @@ def ask(config: Config, operation: str, arguments: Mapping[str, Any]) -> Any:
         return _ask(session, operation, arguments, None)
 
 
-def runs(config: Config) -> bool:
+def runs(config: "Config") -> bool:
     """Whether a gateway answers at the control socket."""
     with _Session(config) as session:
         return session is not None
 
 
-def door(config: Config) -> Path:
+def door(config: "Config") -> Path:
     """Where the gateway listens for commands."""
     return config.data_dir / "control.sock"
 
@@ -67,7 +69,7 @@ def door(config: Config) -> Path:
 class _Session:
     """`with _Session(config) as session:` a socket to the gateway, or None when none runs."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: "Config") -> None:
         self.path = door(config)
         self.session: socket.socket | None = None
 
@@ -121,7 +123,7 @@ def _lost(operation: str, why: str) -> SecondpostError:
     )
 
 
-def _check_folder(config: Config, operation: str) -> None:
+def _check_folder(config: "Config", operation: str) -> None:
     """A question asked in the wrong folder must not answer "nothing" from a database made for it."""
     if operation not in FIRST_STEPS and not config.data_dir.is_dir():
         raise NotRunning(
@@ -130,7 +132,7 @@ def _check_folder(config: Config, operation: str) -> None:
         )
 
 
-async def _here(config: Config, operation: str, arguments: Mapping[str, Any], rows: Rows | None) -> Any:
+async def _here(config: "Config", operation: str, arguments: Mapping[str, Any], rows: Rows | None) -> Any:
     from secondpost.app import offline
 
     async with offline(config) as operations:

@@ -10,7 +10,6 @@ import click
 
 from secondpost.cli import output
 from secondpost.cli.frame import F, Group, frame
-from secondpost.config.kinds import span
 from secondpost.errors import SecondpostError
 
 FILTERS = ("address", "subject", "status", "connection", "since", "until")
@@ -46,6 +45,8 @@ def query(given: dict[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _time(text: str, now: datetime) -> str:
+    from secondpost.config.kinds import span
+
     try:
         return (now - span(text)).isoformat(timespec="seconds") if not text.isdigit() else text
     except ValueError:
@@ -67,10 +68,11 @@ def _table(found: dict[str, Any]) -> None:
     if not found["rows"]:
         output.say("No message is in the log that fits.")
         return
+    now = output.utc_now()
     cells = [
         [
             row["id"],
-            output.short(row["accepted"]),
+            output.short(row["accepted"], now),
             row["status"],
             row["subject"],
             ", ".join(row["to"]),
@@ -78,7 +80,7 @@ def _table(found: dict[str, Any]) -> None:
         ]
         for row in found["rows"]
     ]
-    output.table(["id", "accepted", "status", "subject", "to", "connection"], cells, wide=["subject", "to"])
+    output.table(["id", "accepted", "status", "subject", "to", "connection"], cells, cut=["subject", "to"])
     if found["next"]:
         output.say(f"\nOlder ones: --before {found['next']}")
 

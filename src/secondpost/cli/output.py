@@ -57,21 +57,29 @@ def styled(text: Any, style: str | None = None) -> "Text":
 
 
 def table(
-    heads: Sequence[str], rows: Iterable[Sequence[Any]], *, wide: Sequence[str] = (), right: Sequence[str] = ()
+    heads: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    cut: Sequence[str] = (),
+    wrap: Sequence[str] = (),
+    right: str = "",
 ) -> None:
-    """A table. Columns in `wide` give way when the terminal is narrow; those in `right` hold numbers."""
+    """A table. When the terminal is narrow, columns in `cut` end in an ellipsis and those in `wrap` take more lines."""
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for head in heads:
-        made.add_column(
-            head, no_wrap=True, overflow="ellipsis", justify="right" if head in right else "left",
-            min_width=8 if head in wide else None, ratio=None,
-        )  # fmt: skip
+        made.add_column(head, no_wrap=head not in (*cut, *wrap), justify="right" if head == right else "left")
     for row in rows:
-        made.add_row(*(styled(cell) for cell in row))
+        made.add_row(*(_cell(value, one_line=head not in wrap) for head, value in zip(heads, row, strict=True)))
     console().print(made)
+
+
+def _cell(value: Any, *, one_line: bool) -> "Text":
+    text = styled(value)
+    text.no_wrap, text.overflow = (True, "ellipsis") if one_line else (False, "fold")
+    return text
 
 
 def moment(text: str | None) -> datetime | None:
@@ -85,10 +93,12 @@ def at(text: str | None, now: datetime) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M:%S %Z} ({relative(text, now)})" if time else "–"
 
 
-def short(text: str | None) -> str:
-    """A time in a narrow column."""
+def short(text: str | None, now: datetime) -> str:
+    """A time in a narrow column: to the minute, or the day when it was in another year."""
     time = moment(text)
-    return f"{time.astimezone():%m-%d %H:%M:%S}" if time else "–"
+    if time is None:
+        return "–"
+    return f"{time.astimezone():%m-%d %H:%M}" if time.year == now.year else f"{time.astimezone():%Y-%m-%d}"
 
 
 def relative(text: str | None, now: datetime) -> str:

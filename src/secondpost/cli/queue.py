@@ -30,8 +30,6 @@ def _words(result: dict[str, Any]) -> None:
          output.relative(group["oldest"], now), group["why"]]
         for group in result["groups"]
     ]  # fmt: skip
-    output.table(
-        ["state", "count", "priority", "route", "oldest", "why"], cells, wide=["route", "why"], right=["count"]
-    )
+    output.table(["state", "count", "priority", "route", "oldest", "why"], cells, wrap=["route", "why"], right="count")
     if result["unclear"]:
-        output.say("\nUnclear: a provider may or may not have it. See them: secondpost log list --status unclear")
+        output.say("\nUnclear: a provider may or may not have it.\nSee them: secondpost log list --status unclear")

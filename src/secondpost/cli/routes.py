@@ -28,7 +28,7 @@ def _table(rules: list[dict[str, Any]]) -> None:
         [number, rule.get("name") or "–", _target(rule), _conditions(rule.get("any", []))]
         for number, rule in enumerate(rules, 1)
     ]
-    output.table(["#", "route", "sends by", "if"], cells, wide=["if"])
+    output.table(["#", "route", "sends by", "if"], cells, wrap=["if"])
     output.say("\nMail that matches no route goes by the Primary Connection.")
 
 
@@ -69,10 +69,18 @@ def _explanation(result: dict[str, Any]) -> None:
 
 
 def _explain_rule(rule: dict[str, Any]) -> None:
-    verdict = "matches" if rule.get("matches") else str(rule.get("skipped") or "does not match")
-    output.say(f"{rule.get('name') or '–'}: {verdict}")
-    for number, group in enumerate(rule.get("any", rule.get("groups", []))):
-        for condition in group.get("all", group) if isinstance(group, dict) else group:
-            word = "yes" if condition.get("passes", condition.get("true", condition.get("result"))) else "no "
-            output.say(f"  {'or ' if number else '   '}{word}  {_condition(condition)}")
+    output.say(f"{rule['name'] or '(no name)'}: {_verdict(rule)}")
+    for number, group in enumerate(rule["any"]):
+        for place, condition in enumerate(group):
+            joint = "and" if place else "or " if number else "   "
+            found = ", ".join(condition["found"]) or "nothing"
+            output.say(f"  {joint} {'yes' if condition['holds'] else 'no '}  {_condition(condition)}  (found: {found})")
     output.say("")
+
+
+def _verdict(rule: dict[str, Any]) -> str:
+    if rule["skipped"]:
+        return f"skipped, since {rule['skipped']}"
+    if rule["chosen"]:
+        return "matches, and decides"
+    return "matches, but one before it has decided" if rule["met"] else "does not match"

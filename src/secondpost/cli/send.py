@@ -3,13 +3,15 @@
 import getpass
 import socket
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from secondpost.cli import files, output
+from secondpost.cli import control, files, output
 from secondpost.cli.frame import Command, frame
-from secondpost.config import Config
+
+if TYPE_CHECKING:
+    from secondpost.config import Config
 
 
 @click.command("send", cls=Command)
@@ -44,13 +46,17 @@ def command(
         "tag": rest["tag"],
     }
     here.answer(here.call("send", **message), _words)
+    if not here.json and not control.runs(here.config):
+        click.echo(
+            "No gateway runs here: what could not be delivered at once waits until secondpost serve runs.", err=True
+        )
 
 
 def _attachment(name: str, limit: int) -> dict[str, str]:
     return {"filename": Path(name).name, "content": files.base64_of(files.read(name, limit))}
 
 
-def usual_sender(config: Config) -> str:
+def usual_sender(config: "Config") -> str:
     """The Primary Connection's From Email, else this user on this machine."""
     primary = config.connections.get(config.primary)
     if primary is not None and primary.sender.email:

@@ -1,6 +1,6 @@
 """The story of one message as a person reads it: accepted, route and why, attempts, fallback, outcome.
 
-Rule: everything is told in the order in which it happened; what is not known is called unclear, with what can settle it.
+Rule: everything is told in the order in which it happened; what is not known is called unclear.
 """
 
 import json
@@ -19,7 +19,11 @@ def show(entry: Entry, now: datetime, *, transcripts: bool = False) -> None:
     for name, value in _head(entry, now):
         output.say(f"{name:<11}{value}")
     output.say("")
+    day = _day(entry["accepted"])
     for time, text in sorted(_happened(entry, transcripts=transcripts), key=lambda line: line[0]):
+        if _day(time) != day:
+            day = _day(time)
+            output.say(day)
         output.say(f"{_clock(time):<13}{_hung(text)}")
     output.say("")
     for text in _standing(entry, now):
@@ -33,10 +37,16 @@ def _head(entry: Entry, now: datetime) -> Iterator[tuple[str, str]]:
     yield "To", ", ".join(entry["to"])
     yield "Status", entry["status"]
     yield "Accepted", output.at(entry["accepted"], now)
-    yield "Priority", f"{entry['priority']}, expires {output.relative(entry.get('expires'), now)}"
+    yield "Priority", entry["priority"]
+    yield "Expires", output.at(entry.get("expires"), now)
     yield "Size", output.size(entry["size"])
     if entry.get("parent"):
         yield "Resends", str(entry["parent"])
+
+
+def _day(time: str) -> str:
+    at = output.moment(time)
+    return f"{at.astimezone():%Y-%m-%d}" if at else ""
 
 
 def _clock(time: str) -> str:
@@ -88,8 +98,9 @@ def _took(attempt: Entry) -> str:
     begun, ended = output.moment(attempt.get("started")), output.moment(attempt.get("ended"))
     if begun is None or ended is None:
         return "under way"
-    ms = (ended - begun).total_seconds() * 1000
-    return f"reached {attempt.get('phase', '?')} in {ms:,.0f} ms"
+    phase = attempt.get("phase")
+    reached = "the whole message left" if phase == "point" else f"as far as {phase}"
+    return f"{(ended - begun).total_seconds() * 1000:,.0f} ms, {reached}"
 
 
 def _outcome(outcome: Entry) -> str:
@@ -122,14 +133,14 @@ def _state(delivery: Entry, now: datetime) -> str:
     if delivery.get("reason"):
         text += f" – {delivery['reason']}"
     if delivery.get("due"):
-        text += f"; due {output.at(delivery['due'], now)}"
+        text += f"\n     due {output.at(delivery['due'], now)}"
     return text + (f"\n     {delivery['next']}" if delivery.get("next") else "")
 
 
 def _doubt(entry: Entry) -> Iterator[str]:
     yield (
-        "\nUnclear: the provider had all of the message, and its answer was lost. It may have it or not.\n"
-        "If you know, say so:\n"
+        "\nUnclear: the provider had all of the message, and its answer was lost.\n"
+        "It may have it or not. If you know, say so:\n"
         f"  secondpost messages settle {entry['id']} --arrived      it is there\n"
         f"  secondpost messages settle {entry['id']} --refused      it is not, and shall not be sent\n"
         f"  secondpost messages settle {entry['id']} --send-again   send it once more; there may be two"

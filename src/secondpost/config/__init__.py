@@ -61,6 +61,8 @@ class Config:
         faults, known = Faults(), {*self.connections, *stored}
         named = [("primary", self.primary), ("backup", self.backup or "")]
         named += [(f"connections.{c.name}.backups", name) for c in self.connections.values() for name in c.backups]
+        for route in self.routes:
+            named += [("routes", name) for name in (route.get("connection", ""), *route.get("backups", ()))]
         for path, name in named:
             if name and name not in known:
                 faults.add(path, self.origin(path), unknown("connection", name, known))
@@ -131,7 +133,7 @@ def _config(tree: Tree, faults: Faults) -> Config:
         log=sections.section(Log, "log", tree, faults),
         policies=sections.policies(tree, faults),
         connections=MappingProxyType(found),
-        routes=general.routes,
+        routes=sections.routes(general.routes, tree, faults),
         file=tree.file,
         origins=MappingProxyType(dict(tree.origins)),
     )

@@ -57,12 +57,12 @@ def _span_or(word: str) -> PlainValidator:
 
 def span_text(value: timedelta) -> str:
     """A span as it is written in a configuration: "1h 30m"."""
-    left = round(value.total_seconds(), 3)
+    left = value // timedelta(milliseconds=1)
     words = []
-    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
-        count, left = int(left // size), left % size
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)):
+        count, left = divmod(left, size)
         words += [f"{count}{unit}"] if count else []
-    return " ".join([*words, f"{left:g}s"] if left or not words else words)
+    return " ".join(words) or "0s"
 
 
 def _no_bool(value: Any) -> Any:

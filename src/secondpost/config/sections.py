@@ -17,6 +17,7 @@ from secondpost.config.layers import Tree
 from secondpost.config.settings import PRIORITIES, Http, PriorityTable, Smtp, Table
 from secondpost.core.connection import Connection
 from secondpost.core.priority import DEFAULTS, Policy, Priority, WhenUnclear
+from secondpost.errors import ConfigError
 
 T = TypeVar("T", bound=Table)
 
@@ -95,6 +96,19 @@ def connections(tree: Tree, faults: Faults) -> dict[str, Connection]:
         if connection is not None:
             found[name] = connection
     return found
+
+
+def routes(found: tuple[dict[str, Any], ...], tree: Tree, faults: Faults) -> tuple[Mapping[str, Any], ...]:
+    """[[routes]]: kept as plain tables; here they are only tried."""
+    if found:
+        from secondpost.core import routing
+
+        for number, table in enumerate(found, 1):
+            try:
+                routing.parse(table)
+            except ConfigError as error:
+                faults.add(f"routes, number {number}", tree.origin("routes"), str(error))
+    return tuple(found)
 
 
 def database(value: str, tree: Tree, faults: Faults) -> str:

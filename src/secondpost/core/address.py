@@ -26,8 +26,9 @@ class AddressError(ValueError):
     """A text is not an address. The message names it, says what is wrong, and what to do."""
 
     def __init__(self, text: str, reason: str) -> None:
-        shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-        super().__init__(f"{shown!r} is not an address: {reason}")
+        shown = repr(text[:_SHOWN])
+        shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
+        super().__init__(f"{shown} is not an address: {reason}")
         self.text = text
         self.reason = reason
 

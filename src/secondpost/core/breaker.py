@@ -174,8 +174,7 @@ def _open(breaker: Breaker, pause: timedelta, reason: str, now: datetime) -> Bre
 def _next_pause(breaker: Breaker, now: datetime) -> timedelta:
     """Twice the last one, so that a flapping connection is left alone for longer; each minute of calm halves it."""
     calm = max((now - breaker.since) // CALM, 0)
-    remembered = breaker.pause / 2 ** min(calm, 10)
-    return min(remembered * 2, LONGEST_PAUSE) if remembered >= FIRST_PAUSE else FIRST_PAUSE
+    return min(max(breaker.pause * 2 / 2 ** min(calm, 10), FIRST_PAUSE), LONGEST_PAUSE)
 
 
 def _reason(outcome: Outcome) -> str:

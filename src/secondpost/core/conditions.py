@@ -113,7 +113,9 @@ def choose(kind: type[Word], word: Any, where: str) -> Word:
     for member in kind:
         if key in {member.value, _key(member.label)}:
             return member
-    raise ConfigError(f"{where}: unknown {kind.__name__.lower()} {_shown(word)}.{hint(key, list(kind))}")
+    raise ConfigError(
+        f"{where}: unknown {kind.__name__.lower()} {_shown(word)}.{hint(key[:40], [member.value for member in kind])}"
+    )
 
 
 def hint(word: str, known: Sequence[str]) -> str:

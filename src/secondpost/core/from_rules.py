@@ -6,11 +6,11 @@ Rule: what is written into the header is ours or encoded; no name or address can
 import re
 
 from secondpost.core import mailboxes, words
+from secondpost.core.address import AddressError, parse
 from secondpost.core.connection import FromRules
 
 _FROM = re.compile(rb"\n(from[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n)", re.IGNORECASE)
 _REPLY_TO = re.compile(rb"\nreply-to[ \t]*+:", re.IGNORECASE)
-_UNSAFE = re.compile(r"[\x00-\x20\x7f<>]+")
 
 
 def apply(head: bytes, envelope_sender: str, rules: FromRules) -> tuple[bytes, str, bool]:
@@ -25,12 +25,15 @@ def apply(head: bytes, envelope_sender: str, rules: FromRules) -> tuple[bytes, s
     name, address = mailboxes.first_mailbox(value)
     new_address = _chosen(rules.email, address, forced=rules.force_email)
     new_name = _chosen(rules.name, name, forced=rules.force_name)
-    reverse_path = new_address if rules.return_path and envelope_sender and new_address else envelope_sender
+    if new_address != envelope_sender and not _is_address(new_address):
+        return head, envelope_sender, False  # a malformed From is the caller's; in MAIL FROM it would be refused
+    reverse_path = new_address if rules.return_path and envelope_sender else envelope_sender
     if not new_address or (found and new_name == name and new_address.lower() == address.lower()):
         return head, reverse_path, False
     start, end = (found.start(), found.start() + len(found[1])) if found else (0, 0)
     lines = _from_line(new_name, new_address)
-    if value and new_address.lower() != address.lower() and not _REPLY_TO.search(b"\n" + head):
+    moved = new_address.lower() != address.lower() and _is_address(address)
+    if moved and not _REPLY_TO.search(b"\n" + head):
         lines += b"Reply-To: " + value + b"\r\n"
     return head[:start] + lines + head[end:], reverse_path, True
 
@@ -39,8 +42,15 @@ def _chosen(ours: str, callers: str, *, forced: bool) -> str:
     return (ours or callers) if forced else (callers or ours)
 
 
+def _is_address(text: str) -> bool:
+    try:
+        parse(text)
+    except AddressError:
+        return False
+    return True
+
+
 def _from_line(name: str, address: str) -> bytes:
-    address = _UNSAFE.sub("", address)
     if not name:
         return f"From: {address}\r\n".encode()
     return f"From: {words.encode_phrase(name)}\r\n <{address}>\r\n".encode()

@@ -34,8 +34,8 @@ class Metrics:
         yield self._queue()
         yield self._breakers()
         yield self._outcomes()
-        yield GaugeMetricFamily("secondpost_held_messages", "Messages in memory, on their way", value=self.worker.held)
-        yield GaugeMetricFamily("secondpost_held_bytes", "Their bytes", value=self.worker.held_bytes)
+        yield GaugeMetricFamily("secondpost_held_messages", "Messages in memory, on their way", value=self.worker.room.count)
+        yield GaugeMetricFamily("secondpost_held_bytes", "Their bytes", value=self.worker.room.bytes)
 
     def _queue(self) -> Metric:
         family = GaugeMetricFamily("secondpost_queue_deliveries", "Open deliveries", labels=["state", "priority"])
@@ -48,7 +48,7 @@ class Metrics:
 
     def _breakers(self) -> Metric:
         family = GaugeMetricFamily("secondpost_breaker_state", "1 for the state it is in", labels=["connection", "state"])
-        for line in self.worker.lines.values():
+        for line in self.worker.ways.lines.values():
             for state in breaker.State:
                 family.add_metric([line.name, state.value], float(line.breaker.state is state))
         return family

@@ -77,8 +77,11 @@ class SmtpListener:
         limits = ServerLimits(message=config.max_message_bytes, recipients=config.max_recipients)
         hostname = config.hostname or socket.getfqdn()
         self._profile = Profile(hostname=hostname, limits=limits, normalize=config.normalise_line_ends)
+        self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
+        self._acceptors: list[asyncio.Task[None]] = []
         self._sessions: set[SmtpSession] = set()
+        self._places = 0  # taken by sessions and handshakes
         self._per_network: Counter[str] = Counter()
         self._held_back: set[SmtpSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +99,7 @@ class SmtpListener:
             self._check(listener)
         try:
             for listener in self._config.listen:
-                self._servers.append(await self._listen(listener))
+                await self._listen(listener)
         except ConfigError:
             await self.stop(0)
             raise
@@ -105,7 +108,7 @@ class SmtpListener:
     @property
     def ports(self) -> list[int]:
         """Where we listen, in the order of the configuration."""
-        return [server.sockets[0].getsockname()[1] for server in self._servers]
+        return [sock.getsockname()[1] for sock in self._sockets]
 
     def _check(self, listener: Listener) -> None:
         if listener.is_loopback or (self._tls is not None and self._log_ins is not None):
@@ -115,21 +118,53 @@ class SmtpListener:
             "would go unencrypted. Nothing was started. Set [smtp] tls_certificate and tls_key, or listen on 127.0.0.1."
         )
 
-    async def _listen(self, listener: Listener) -> asyncio.Server:
+    async def _listen(self, listener: Listener) -> None:
         loop = asyncio.get_running_loop()
+        for sock in await _bind(listener):
+            self._sockets.append(sock)
+            if listener.tls:
+                self._acceptors.append(loop.create_task(self._accept(sock)))
+            else:
+                self._servers.append(await loop.create_server(lambda: SmtpSession(self), sock=sock, backlog=BACKLOG))
+
+    async def _accept(self, sock: socket.socket) -> None:
+        """For TLS from the first byte: a client has to find a place before its handshake, which is dear, begins."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, address = await loop.sock_accept(sock)
+            except OSError as error:  # out of file descriptors; as asyncio's own servers do it
+                logger.warning("SMTP: no session could be begun: %s", error)
+                await asyncio.sleep(1)
+            else:
+                self.spawn(self._welcome(client, address[0]))
+
+    async def _welcome(self, client: socket.socket, peer: str) -> None:
+        sorry = self._enter(peer)
+        if sorry:
+            client.close()
+            return
+        session = SmtpSession(self, peer=peer)
         try:
-            return await loop.create_server(
-                lambda: SmtpSession(self, tls=listener.tls), listener.host, listener.port, backlog=BACKLOG
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: session, client, ssl=self._tls, ssl_handshake_timeout=self.spans.handshake
             )
-        except OSError as error:
-            raise ConfigError(_teach(listener, error)) from None
+        except OSError:
+            client.close()
+        finally:
+            if session not in self._sessions:
+                self._leave(peer)
 
     async def stop(self, grace: float) -> None:
         """Take no more sessions; let messages that are under way be answered for at most `grace` seconds."""
         self.is_stopping = True
+        for acceptor in self._acceptors:
+            acceptor.cancel()
         for server in self._servers:
             server.close()
-        self._servers.clear()
+        for sock in self._sockets:
+            sock.close()
+        self._sockets.clear()
         for session in list(self._sessions):
             session.let_go(STOPPING)
         with contextlib.suppress(TimeoutError):
@@ -149,7 +184,7 @@ class SmtpListener:
 
     # ── what sessions ask for ───────────────────────────────────────────────────────────────────────────────────────
 
-    def session(self, peer: str) -> Session:
+    def session(self, peer: str, *, tls: bool) -> Session:
         """The state machine for a client at `peer`."""
         local = is_loopback(peer)
         return Session(
@@ -158,25 +193,48 @@ class SmtpListener:
             login=self._log_ins is not None,
             plaintext_login=local,
             tls_offered=self._tls is not None,
+            tls=tls,
         )
 
     def admit(self, session: SmtpSession) -> bytes:
-        """Why it cannot come in, or nothing. A tenth of the places is kept for programs on this machine."""
-        self._sessions.add(session)
-        places = self._config.max_sessions
-        network = self._network(session)
-        if not network:
-            return TOO_MANY if len(self._sessions) > places else b""
-        self._per_network[network] += 1
-        if self._is_denied(session.peer):
-            return DENIED
-        if len(self._sessions) > places - places // 10:
-            return TOO_MANY
-        return TOO_MANY_OF_YOURS if self._per_network[network] > self._config.max_sessions_per_address else b""
+        """Why it cannot come in, or nothing."""
+        sorry = self._enter(session.peer)
+        if not sorry:
+            self._sessions.add(session)
+        return sorry
 
-    @staticmethod
-    def _network(session: SmtpSession) -> str:
-        return "" if is_loopback(session.peer) else network_of(session.peer)
+    def admitted(self, session: SmtpSession) -> None:
+        """Its handshake is done."""
+        self._sessions.add(session)
+
+    def gone(self, session: SmtpSession) -> None:
+        """It ended. May be told twice."""
+        if session in self._sessions:
+            self._sessions.discard(session)
+            self._held_back.discard(session)
+            self._leave(session.peer)
+            self._ended.set()
+
+    def _enter(self, peer: str) -> bytes:
+        """Take a place, or say why not. A tenth is kept for programs on this machine."""
+        places, network = self._config.max_sessions, _network(peer)
+        if network and self._is_denied(peer):
+            return DENIED
+        if self._places >= (places - places // 10 if network else places):
+            return TOO_MANY
+        if network and self._per_network[network] >= self._config.max_sessions_per_address:
+            return TOO_MANY_OF_YOURS
+        self._places += 1
+        if network:
+            self._per_network[network] += 1
+        return b""
+
+    def _leave(self, peer: str) -> None:
+        self._places -= 1
+        if network := _network(peer):
+            self._per_network[network] -= 1
+            if not self._per_network[network]:
+                del self._per_network[network]
 
     def _is_denied(self, peer: str) -> bool:
         if not self._deny:
@@ -184,17 +242,6 @@ class SmtpListener:
         client = ip_address(peer.partition("%")[0])
         mapped = getattr(client, "ipv4_mapped", None)
         return any((mapped or client) in network for network in self._deny)
-
-    def gone(self, session: SmtpSession) -> None:
-        """It ended. May be told twice."""
-        if session in self._sessions:
-            self._sessions.discard(session)
-            self._held_back.discard(session)
-            self._ended.set()
-            if network := self._network(session):
-                self._per_network[network] -= 1
-                if not self._per_network[network]:
-                    del self._per_network[network]
 
     def weigh(self, size: int) -> None:
         """Account for `size` more bytes in memory, or fewer."""
@@ -241,11 +288,34 @@ class SmtpListener:
 
     def _tick(self) -> None:
         """One timer for all sessions: a timer for each command would cost more than the command."""
+        for session in list(self._sessions):
+            session.check_deadlines(self.now)  # of a second ago, as `seen` is: never too early
         loop = asyncio.get_running_loop()
         self.now = loop.time()
-        for session in list(self._sessions):
-            session.check_deadlines(self.now)
         self._ticker = loop.call_later(TICK, self._tick)
+
+
+def _network(peer: str) -> str:
+    """Whose places `peer` takes; programs on this machine only share the whole."""
+    return "" if is_loopback(peer) else network_of(peer)
+
+
+async def _bind(listener: Listener) -> list[socket.socket]:
+    """Sockets for every address that the host has (`localhost` may have two)."""
+    sockets: list[socket.socket] = []
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(listener.host, listener.port, type=socket.SOCK_STREAM)
+        for family, *_, address in dict.fromkeys(found):
+            sockets.append(socket.create_server(address[:2], family=family, backlog=BACKLOG))
+            sockets[-1].setblocking(False)
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        raise ConfigError(
+            f"SMTP cannot listen on {listener}: {error.strerror or error}. Nothing was started. Stop what uses it "
+            f"(see `ss -ltnp 'sport = :{listener.port}'`), or set another one: [smtp] listen, or SECONDPOST_SMTP__LISTEN."
+        ) from None
+    return sockets
 
 
 def _certificate(config: Smtp) -> ssl.SSLContext | None:
@@ -261,10 +331,3 @@ def _certificate(config: Smtp) -> ssl.SSLContext | None:
             "SMTP was not started. Check that both files are PEM, belong together, and can be read by this user."
         ) from None
     return context
-
-
-def _teach(listener: Listener, error: OSError) -> str:
-    return (
-        f"SMTP cannot listen on {listener}: {error.strerror or error}. Nothing was started. Stop what uses it "
-        f"(see `ss -ltnp 'sport = :{listener.port}'`), or set another one: [smtp] listen, or SECONDPOST_SMTP__LISTEN."
-    )

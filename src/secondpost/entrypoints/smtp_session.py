@@ -40,15 +40,15 @@ class SmtpSession(asyncio.Protocol):
     transport: asyncio.Transport
     session: Session
 
-    def __init__(self, listener: "SmtpListener", *, tls: bool) -> None:
+    def __init__(self, listener: "SmtpListener", *, peer: str = "") -> None:
+        """`peer` is known where TLS comes first: it has its place already."""
         self._listener = listener
-        self._tls_first = tls
         self._client: Client | None = None
         self._upload: Upload | None = None
         self._weight = 0  # bytes of ours in the budget, while the message is being committed
         self._paused = 0
         self._ended = False  # the client has closed its half
-        self.peer = ""
+        self.peer = peer
         self.seen = self.since = listener.now
         self.received = 0  # bytes since `seen`
 
@@ -56,21 +56,27 @@ class SmtpSession(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance
-        name = transport.get_extra_info("peername")
+        if self.peer:
+            self.session = self._listener.session(self.peer, tls=True)
+            self._listener.admitted(self)
+        elif not self._admit():
+            return
+        self.transport.write(self.session.take_output())
+
+    def _admit(self) -> bool:
+        name = self.transport.get_extra_info("peername")
         if not isinstance(name, tuple):
             # It has reset the connection already. What it sent can still be read, but nobody knows whose it is.
             self.transport.abort()
-            return
+            return False
         self.peer = name[0]
-        self.session = self._listener.session(self.peer)
         sorry = self._listener.admit(self)
         if sorry:
-            self.session.output = b""
-            self.hang_up(b"" if self._tls_first else sorry)
-        elif self._tls_first:
-            self._secure()
-        else:
-            self.transport.write(self.session.take_output())
+            self.transport.write(sorry)
+            self.transport.close()
+            return False
+        self.session = self._listener.session(self.peer, tls=False)
+        return True
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)

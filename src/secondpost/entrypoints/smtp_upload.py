@@ -67,7 +67,7 @@ class Upload:
         on_room()
 
     async def _write_all(self, on_room: Callable[[], None]) -> None:
-        while not self._done.done():
+        while True:
             while self._blocks and not self._done.done():
                 block = self._blocks.popleft()
                 try:
@@ -77,7 +77,7 @@ class Upload:
                     self._weigh(-len(block))
                 if self._waiting < ROOM // 2:
                     on_room()
-            if self._over:
+            if self._over or self._done.done():
                 return
             self._news.clear()
             await self._news.wait()

@@ -15,8 +15,9 @@ from secondpost.core.connection import Connection
 from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
 from secondpost.mailers.base import Abilities, Crossing, Parcel, Report, Setting, Verdict
+from secondpost.wire.blame import Step, outcome_of
 from secondpost.wire.client_content import path
-from secondpost.wire.reply import Reply, Step, outcome_of, printable
+from secondpost.wire.reply import Reply, printable
 
 SEARCH: Final = os.pathsep.join(("/usr/sbin", "/usr/lib", "/usr/local/sbin"))
 NOT_GIVEN: Final = Deferred(Fault.LOCAL, "given up before the point of no return")

@@ -45,6 +45,8 @@ class Smtp:
         Setting(name="idle_seconds", label="Close idle sessions after", kind="number", default=10, help="Seconds."),
         Setting(name="session_messages", label="Messages per session", kind="number", default=0, help="0: no limit but the server's own."),
         Setting(name="chaining", label="Chain messages", kind="toggle", default=True, help="Send the next envelope while the server still thinks about the last message (needs PIPELINING)."),
+        # DATA is the better trodden way: filters and firewalls on the path of some servers do not understand BDAT.
+        Setting(name="chunking", label="Send with BDAT", kind="toggle", default=False, help="Where the server offers CHUNKING (RFC 3030)."),
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
@@ -304,6 +306,7 @@ def server(connection: Connection) -> Server:
         starttls=encryption == "starttls",
         auth=str(settings.get("auth") or "auto"),  # type: ignore[arg-type]  # one of the choices
         plaintext_auth=bool(settings.get("allow_plaintext_auth")) or is_loopback(host),
+        chunking=bool(settings.get("chunking")),
         **_log_in(str(settings.get("username") or ""), str(settings.get("password") or ""), provider),
     )
     ca_file = str(settings.get("ca_file") or "")

@@ -3,12 +3,12 @@
 Rule: nothing here waits or retries; it turns a lease and a connection into a parcel, and a report into a record.
 """
 
+import hashlib
 from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from secondpost import __version__
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
 from secondpost.core.fallback import Decision, NextConnection
@@ -53,16 +53,21 @@ class Passage:
 def parcel(errand: Errand, line: Line, message: Message) -> Parcel:
     """The copy of the message for this connection, with its From rules applied; the stored message never changes."""
     lease = errand.lease
-    stamp = b"X-Mailer: Secondpost/%s %s\r\n" % (__version__.encode(), line.connection.mailer.encode())
-    copy, sender, _ = rfc5322.rewrite(message, lease.sender, line.connection.sender, extra=stamp)
+    copy, sender, _ = rfc5322.rewrite(message, lease.sender, line.connection.sender, extra=line.stamp)
     return Parcel(
         id=lease.id,
         message=copy,
         sender=sender,
         recipients=tuple([delivery.recipient for delivery in lease.deliveries]),
-        key=f"{rfc5322.id_text(lease.id)}-{line.name}-{lease.deliveries[0].number}",
+        key=_key(lease, line) if line.mailer.can.idempotency else "",
         trace=lease.trace,
     )
+
+
+def _key(lease: Lease, line: Line) -> str:
+    """The same for the same message, recipients and connection, however often it is tried."""
+    numbers = ",".join([str(delivery.number) for delivery in lease.deliveries])
+    return hashlib.sha256(f"{lease.id} {line.name} {numbers}".encode()).hexdigest()[:40]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,7 @@ class Connections:
 
     async def _staff(self, connections: Mapping[str, Connection]) -> None:
         """Give every connection a line; one whose settings changed gets a new one and the old one ends its work."""
-        lines = self.worker.lines
+        lines = self.worker.ways.lines
         for name in [name for name in lines if connections.get(name) != lines[name].connection]:
             await self._retire(lines.pop(name))
         for name, connection in connections.items():
@@ -67,7 +67,7 @@ class Connections:
                 line = Line(connection, self.find(connection.mailer)(connection), limiter=limiter)
                 lines[name] = line
                 await self.trials.restore(line)
-        self.worker.fallback_route = self.desk.ordinary.connections
+        self.worker.ways.ordinary = self.desk.ordinary.connections
 
     async def _retire(self, line: Line) -> None:
         line.retired = True
@@ -95,7 +95,7 @@ class Connections:
             "enabled": connection.enabled,
             "origin": connection.origin,
             "locked": connection.name in self.fixed,
-            "state": self.worker.lines[connection.name].breaker.state.value,
+            "state": self.worker.ways.lines[connection.name].breaker.state.value,
             "settings": settings,
         }
 
@@ -185,7 +185,7 @@ class Connections:
         return [self._verdict(connection, await self._mailer(connection).verify()) for connection in chosen]
 
     def _mailer(self, connection: Connection) -> Mailer:
-        return self.worker.lines[connection.name].mailer
+        return self.worker.ways.lines[connection.name].mailer
 
     def _verdict(self, connection: Connection, verdict: Verdict) -> dict[str, Any]:
         ok = isinstance(verdict.outcome, Accepted)

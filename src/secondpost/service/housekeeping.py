@@ -4,6 +4,7 @@ Rule: each duty is small, safe to repeat, and its failure never stops the others
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 LEASE_TIME = timedelta(minutes=2)
 BATCH = 500
+LOOK_AGAIN = 0.5  # seconds: the floor under every wake-up
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class Housekeeping:
     def start(self) -> None:
         """Begin all duties."""
         duties: tuple[tuple[Callable[[], Awaitable[object]], float], ...] = (
-            (self.refill, 0.05),
+            (self.refill, 0.0),
             (self.worker.save_unsaved, 0.5),
             (self.submit.give_up, 1.0),
             (self.keep_counts, 1.0),
@@ -72,10 +74,11 @@ class Housekeeping:
             await asyncio.sleep(rhythm)
 
     async def refill(self) -> None:
-        """Bring due mail to the worker as long as there is some; then look again after a pause."""
+        """Bring due mail to the worker as long as there is room; else wait until it has some, or look again after a pause."""
         while await self.worker.refill():
             await asyncio.sleep(0)
-        await asyncio.sleep(0.5 if self.worker.held < self.worker.max_held // 4 else 0.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.worker.room.hungry.wait(), LOOK_AGAIN)
 
     async def recover(self) -> None:
         """At start: become known, and take back what a worker that died held."""
@@ -93,7 +96,7 @@ class Housekeeping:
 
     async def keep_counts(self) -> None:
         """Write down what the limits have counted, so that a restart does not begin a new quota."""
-        for line in self.worker.lines.values():
+        for line in self.worker.ways.lines.values():
             if self._kept.get(line.name) is not line.limiter:
                 self._kept[line.name] = line.limiter
                 await self.store.put(LIMITER, line.name, limits.to_dict(line.limiter))

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from secondpost import __version__
 from secondpost.core import breaker as breakers
 from secondpost.core import limits
 from secondpost.core.connection import Connection
@@ -69,13 +70,20 @@ class Line:
     domains: dict[str, breakers.Breaker] = field(default_factory=dict)  # identity refusals, by sender domain
     limiter: limits.Limiter = field(default_factory=limits.Limiter)
     retired: bool = False
+    name: str = field(init=False)
+    stamp: bytes = field(init=False)  # the header line that says who sent a copy
     carriers: int = 0
     _queues: tuple[deque[Errand], ...] = field(default_factory=lambda: tuple(deque() for _ in Priority))
     _idle: list["Future[Errand | None]"] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.name = self.connection.name
+        self.stamp = f"X-Mailer: Secondpost/{__version__} {self.connection.mailer}\r\n".encode()
+
     @property
-    def name(self) -> str:
-        return self.connection.name
+    def busy(self) -> int:
+        """Carriers that are not waiting for an errand."""
+        return self.carriers - len(self._idle)
 
     def usable(self, now: datetime, domain: str = "") -> bool:
         """Whether new mail may go this way now."""

@@ -188,7 +188,7 @@ class Operations:
     def _check_sending(self) -> dict[str, Any]:
         if self.worker.suspended:
             return {"name": "sending", "ok": False, "text": "paused: results cannot be written down; nothing is lost"}
-        return {"name": "sending", "ok": True, "text": f"{self.worker.held} messages on their way"}
+        return {"name": "sending", "ok": True, "text": f"{self.worker.room.count} messages on their way"}
 
     def _check_connections(self) -> list[dict[str, Any]]:
         return [

@@ -147,7 +147,7 @@ def _why(depth: Depth, worker: Worker, now: datetime) -> str:
         return "a provider may or may not have it"
     if depth.state is not State.WAITING:
         return "on its way"
-    if not worker.usable(depth.route):
+    if not worker.ways.usable(depth.route):
         return "no connection of its route can take mail now: " + ", ".join(depth.route)
     if depth.next_due and depth.next_due > now:
         return "it is tried again when its time comes"

@@ -168,7 +168,7 @@ class Submit:
         if not submission.worker:
             return
         if accepted.cancelled() or accepted.exception() is not None or accepted.result().duplicate:
-            self.worker.give_room(submission.message.size)
+            self.worker.room.give(submission.message.size)
             return
         self.worker.take(lease_of(submission))
 

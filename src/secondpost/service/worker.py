@@ -20,6 +20,8 @@ from secondpost.mailers.base import Report
 from secondpost.service import attempt
 from secondpost.service.ids import new_id
 from secondpost.service.line import Errand, Line, Race
+from secondpost.service.room import Room
+from secondpost.service.ways import Ways, sender_domain
 from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
 
 logger = logging.getLogger(__name__)
@@ -40,48 +42,25 @@ class Worker:
     chance: Callable[[], float]  # in [-1, 1]
     on_change: Callable[[Line, Outcome], None]  # a line opened, closed or was gated
     on_failed: Callable[[Lease, list[tuple[Delivery, Outcome]]], None]
-    max_held: int = 2000
-    max_bytes: int = 64 * 2**20
     concurrency: int = 50
-    lines: dict[str, Line] = field(default_factory=dict)
-    fallback_route: tuple[str, ...] = ()  # for mail whose own connections no longer exist
-    held: int = 0
-    held_bytes: int = 0
+    ways: Ways = field(init=False)
+    room: Room = field(default_factory=Room)
     draining: bool = False
     suspended: bool = False  # results cannot be written down: sending more would make duplicates
     outcomes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # connection, outcome, fault, backup?
     _tasks: set["Task[None]"] = field(default_factory=set)
     _unsaved: list[Record] = field(default_factory=list)
 
-    # What may be held in memory ------------------------------------------------------------------------------------
+    def __post_init__(self) -> None:
+        self.ways = Ways(self.now)
 
     def has_room(self, size: int, route: Sequence[str]) -> bool:
         """Whether a message of `size` bytes may be delivered from memory; if so, the room is taken."""
-        if self.draining or self.suspended or self.held >= self.max_held or self.held_bytes + size > self.max_bytes:
+        if self.draining or self.suspended or not self.room.fits(size) or not self.ways.usable(route):
+            self.room.behind = True
             return False
-        if not self.usable(route):
-            return False
-        self._hold(size)
+        self.room.hold(size)
         return True
-
-    def _hold(self, size: int) -> None:
-        self.held += 1
-        self.held_bytes += size
-
-    def give_room(self, size: int) -> None:
-        self.held -= 1
-        self.held_bytes -= size
-
-    def usable(self, route: Sequence[str]) -> bool:
-        """Whether some connection of the route can be tried now."""
-        now = self.now()
-        return any(name in self.lines and self.lines[name].usable(now) for name in self.known(route))
-
-    def known(self, route: Sequence[str]) -> Sequence[str]:
-        """The route as far as it still exists: mail of a deleted connection takes the ordinary way."""
-        if all(name in self.lines for name in route) and route:
-            return route
-        return tuple(name for name in route if name in self.lines) or self.fallback_route
 
     # Finding a way -------------------------------------------------------------------------------------------------
 
@@ -98,7 +77,7 @@ class Worker:
         if len(groups) == 1:
             return [lease]
         for _ in range(len(groups) - 1):
-            self._hold(lease.size)
+            self.room.hold(lease.size)
         return [replace(lease, deliveries=deliveries) for deliveries in groups.values()]
 
     def dispatch(self, errand: Errand) -> None:
@@ -106,25 +85,13 @@ class Worker:
         now = self.now()
         patience = self.policies[errand.lease.priority].patience
         pause: timedelta | None = None
-        for line in self._candidates(errand, now):
+        for line in self.ways.open_to(errand, now):
             wait = limits.wait(line.limiter, now)
             if not wait or (patience is not None and wait <= patience):
                 self._assign(errand, line, now, wait)
                 return
             pause = wait if pause is None else min(pause, wait)
         self._put_off(errand, now, pause)
-
-    def _candidates(self, errand: Errand, now: datetime, *, but: str = "") -> list[Line]:
-        """The lines that may be tried now, in the order of the route."""
-        lease = errand.lease
-        spent = lease.deliveries[0].spent
-        domain = lease.sender.rpartition("@")[2].lower()
-        return [
-            line
-            for name in self.known(lease.route)
-            if name not in errand.tried and name != but and name not in spent
-            and (line := self.lines[name]).usable(now, domain)
-        ]  # fmt: skip
 
     def _assign(self, errand: Errand, line: Line, now: datetime, wait: timedelta) -> None:
         line.limiter = limits.take(line.limiter, now)
@@ -140,8 +107,13 @@ class Worker:
             self._hand(errand, line)
 
     def _hand(self, errand: Errand, line: Line) -> None:
-        if line.put(errand):
+        if line.put(errand) and (not line.carriers or self._busy < 2 * self.concurrency):
             self._carrier(line)
+
+    @property
+    def _busy(self) -> int:
+        """Carriers that carry. A session to a provider can have two: one is answered while the next is on its way."""
+        return sum(line.busy for line in self.ways.lines.values())
 
     def _put_off(self, errand: Errand, now: datetime, pause: timedelta | None) -> None:
         """No line can carry it now: it waits in the store until it is due and some line of its route is usable."""
@@ -159,7 +131,7 @@ class Worker:
                 started=now, ended=now, phase=Phase.CONNECT, changes=changes,
             )
         )  # fmt: skip
-        self.give_room(lease.size)
+        self.room.give(lease.size)
 
     # Racing --------------------------------------------------------------------------------------------------------
 
@@ -179,7 +151,7 @@ class Worker:
             return
         now = self.now()
         rival = Errand(errand.lease, tried=errand.tried | {errand.line}, race=race, note=f"hedge: {errand.line} was slow")
-        for line in self._candidates(rival, now):
+        for line in self.ways.open_to(rival, now):
             if not limits.wait(line.limiter, now):
                 race.running += 1
                 self._assign(rival, line, now, timedelta())
@@ -204,8 +176,8 @@ class Worker:
 
     async def try_once(self, lease: Lease, name: str) -> Report:
         """Carry a lease by one connection now, whatever its breaker says: a test by a person."""
-        self._hold(lease.size)
-        return await self._attempt(Errand(lease, line=name, note="test"), self.lines[name])
+        self.room.hold(lease.size)
+        return await self._attempt(Errand(lease, line=name, note="test"), self.ways.lines[name])
 
     async def _attempt(self, errand: Errand, line: Line) -> Report:
         lease = errand.lease
@@ -242,7 +214,7 @@ class Worker:
             return
         lease = errand.lease
         if report.abandoned:
-            self.give_room(lease.size)
+            self.room.give(lease.size)
             return
         if attempt.all_accepted(report):
             result = attempt.accepted(lease, report, started=passage.started)
@@ -255,7 +227,7 @@ class Worker:
         if result.onward:
             self._onward(errand, line, report, result.onward)
         else:
-            self.give_room(lease.size)
+            self.room.give(lease.size)
 
     def _count(self, errand: Errand, line: Line, report: Report) -> None:
         backup = "yes" if errand.lease.route and line.name != errand.lease.route[0] else "no"
@@ -268,7 +240,7 @@ class Worker:
             line.excuse(errand, now)
             return
         outcome = breaker.telling(report.outcomes)
-        domain = errand.lease.sender.rpartition("@")[2].lower()
+        domain = sender_domain(errand.lease.sender)
         if line.learn(outcome, started=passage.start.now, now=now, domain=domain):
             self.on_change(line, outcome)
             self.reroute(line, now)
@@ -297,8 +269,8 @@ class Worker:
     def _judge(self, errand: Errand, line: Line, report: Report, started: bool, now: datetime) -> attempt.Result:
         lease = errand.lease
         policy = self.policies[lease.priority]
-        left = len(self._candidates(errand, now, but=line.name))
-        others = [name for name in self.known(lease.route) if name != line.name]
+        left = len(self.ways.open_to(errand, now, but=line.name))
+        others = [name for name in self.ways.known(lease.route) if name != line.name]
 
         def decide(delivery: Delivery, outcome: Outcome) -> fallback.Decision:
             standing = fallback.Standing(
@@ -355,16 +327,19 @@ class Worker:
 
     async def refill(self) -> int:
         """Lease what is due and can go by a usable route; returns how many messages came."""
-        if self.draining or self.suspended or self.held >= self.max_held // 4:
+        room = self.room
+        room.hungry.clear()
+        if self.draining or self.suspended or not room.low:
             return 0
-        routes = [route for route in await self.store.routes() if self.usable(route)]
+        routes = [route for route in await self.store.routes() if self.ways.usable(route)]
         if not routes:
             return 0
         leases = await self.store.lease(
-            self.name, routes, now=self.now(), limit=LEASE_BATCH, byte_limit=max(self.max_bytes - self.held_bytes, 1)
+            self.name, routes, now=self.now(), limit=LEASE_BATCH, byte_limit=max(room.max_bytes - room.bytes, 1)
         )
+        room.behind = len(leases) > 0
         for lease in leases:
-            self._hold(lease.size)
+            room.hold(lease.size)
             self.take(lease)
         return len(leases)
 
@@ -372,7 +347,7 @@ class Worker:
         """Finish what is under way within `grace` seconds, give back what has not begun, and let the carriers go."""
         self.draining = True
         now = self.now()
-        for line in self.lines.values():
+        for line in self.ways.lines.values():
             line.retired = True
             for errand in line.drain():
                 self._put_off(errand, now, timedelta())

@@ -4,12 +4,14 @@ Rule: nothing secret before TLS, and never a step down to plaintext.
 """
 
 import base64
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
 from secondpost.core.outcome import Deferred, Fault, Phase, Rejected
-from secondpost.wire.reply import Reply, Step, outcome_of
+from secondpost.wire.blame import Step, outcome_of
+from secondpost.wire.reply import Reply
 
 Auth = Literal["auto", "plain", "login", "xoauth2"]
 
@@ -24,6 +26,7 @@ class Account:
     username: str = ""
     password: str = ""
     plaintext_auth: bool = False  # AUTH without TLS: only to this machine, or when somebody asked for it
+    chunking: bool = False  # use BDAT where it is offered
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -56,17 +59,17 @@ class Extensions:
     mail_max: int = 0  # RFC 9422: transactions a session may carry; 0: no limit named
 
     @classmethod
-    def read(cls, reply: Reply) -> "Extensions":
+    def read(cls, reply: Reply, *, chunking: bool) -> "Extensions":
         names: dict[str, str] = {}
         for line in reply.lines[1:]:
             # "AUTH=PLAIN" is how servers of the last century say it.
-            word, _, rest = line.decode("ascii", "replace").strip().replace("=", " ", 1).partition(" ")
-            names[word.upper()] = f"{names[word.upper()]} {rest}" if word.upper() in names else rest
+            keyword, *parameters = re.split("[ =]", line.decode("ascii", "replace").strip(), maxsplit=1)
+            names[keyword.upper()] = " ".join([*filter(None, [names.get(keyword.upper())]), *parameters])
         limits = dict(part.upper().partition("=")[::2] for part in names.get("LIMITS", "").split())
         return cls(
             names=names,
             pipelining="PIPELINING" in names,
-            chunking="CHUNKING" in names,
+            chunking=chunking and "CHUNKING" in names,
             eight_bit="8BITMIME" in names,
             utf8="SMTPUTF8" in names,
             size=_number(names["SIZE"]) if "SIZE" in names else None,
@@ -125,7 +128,7 @@ def _hello(account: Account, *, fallback: bool) -> Dialogue:
         _expect(reply, Step.HELLO, 250)
         return NONE
     _expect(reply, Step.HELLO, 250)
-    return Extensions.read(reply)
+    return Extensions.read(reply, chunking=account.chunking)
 
 
 def _start_tls(extensions: Extensions) -> Generator[Command, Reply, None]:

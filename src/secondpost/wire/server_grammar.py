@@ -13,10 +13,10 @@ from secondpost.wire import server_replies as say
 # The forms that nearly every client uses. What matches is an address that `core.address.parse` takes too; a length of
 # 64 bytes in all keeps the local part and every label within their limits.
 _ATOMS = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]++)*+"
-_SIMPLE = rb"<(" + _ATOMS + rb"@(?:[A-Za-z0-9]++[.-])*[A-Za-z0-9]++\.[A-Za-z]++)>"
+SIMPLE_PATH = rb"<(" + _ATOMS + rb"@(?:[A-Za-z0-9]++[.-])*[A-Za-z0-9]++\.[A-Za-z]++)>"
 SIMPLE_LIMIT = 64
-plain_mail = re.compile(rb"MAIL FROM:" + _SIMPLE, re.IGNORECASE).fullmatch
-plain_rcpt = re.compile(rb"RCPT TO:" + _SIMPLE, re.IGNORECASE).fullmatch
+plain_mail = re.compile(rb"MAIL FROM:" + SIMPLE_PATH, re.IGNORECASE).fullmatch
+plain_rcpt = re.compile(rb"RCPT TO:" + SIMPLE_PATH, re.IGNORECASE).fullmatch
 
 # A path may be quoted (`<"a>b c"@d>`), follow a space, and miss its brackets, as some old programs send it.
 _PATH = rb" *+(?:<((?:\"(?:[^\"\\]|\\.)*+\"|[^\"<> ])*+)>|([^<> ]++))(?: ++(.*+))?"

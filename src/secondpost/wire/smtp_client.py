@@ -8,10 +8,11 @@ from enum import Enum
 from typing import Final
 
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase
+from secondpost.wire.blame import Step, outcome_of
 from secondpost.wire.client_content import Blocks
 from secondpost.wire.client_envelope import BODY, ENVELOPE, GO, OVER, SENT, Transaction, prepare
 from secondpost.wire.client_sign_in import NONE, Account, Command, Extensions, SignInFailed, sign_in
-from secondpost.wire.reply import Replies, Reply, Step, outcome_of, provider_id
+from secondpost.wire.reply import Replies, Reply, provider_id
 
 # RFC 2920 section 3.1: a client must not write so much that the server's replies fill the window the other way.
 PIPELINED: Final = 500

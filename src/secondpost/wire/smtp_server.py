@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 COMMAND_LIMIT = 4096  # with its CRLF
+_DOT = b"\r\n."
 _END = b"\r\n.\r\n"
 _ENDS_BEGUN = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
 _NOTHING: list[Event] = []  # shared, since most calls bring no event: nobody may change it
@@ -167,7 +168,7 @@ class Session(Dialogue):
         if self.mode == CHUNK and not self._left:
             self._end_chunk()
             return reply
-        alone = self.mode == BODY_START or (self.mode == WAIT and StartTls() in self._events)
+        alone = self.mode == BODY_START or (self.mode == WAIT and isinstance(self._events[-1], StartTls))
         if alone and talked_ahead:
             # S4, S10: what was sent before our answer was not meant as content, or came from somebody else.
             self._events.clear()
@@ -182,10 +183,15 @@ class Session(Dialogue):
             if data.startswith(b".", position):
                 return self._dot_first(data, position)
             self.mode = BODY
-        end = data.find(_END, position + self._scanned)
+        dot = data.find(_DOT, position + self._scanned)
+        if dot == len(data) - 5 and data.endswith(_END) and not self._scanned:
+            # The usual case: everything came at once, and the first dot that begins a line is the one that ends it.
+            self._end_body(data[position : dot + 2])
+            return len(data)
+        end = data.find(_END, dot) if dot >= 0 else -1
         if end >= 0:
             self._scanned = 0
-            self._end_body(data[position : end + 2])
+            self._end_body(_unstuffed(data[position : end + 2]))
             return end + 5
         if self._content is None and len(data) - position <= BLOCK:
             self._scanned = max(0, len(data) - position - 4)
@@ -211,8 +217,7 @@ class Session(Dialogue):
         self._feed(_unstuffed(data[position:end]))
         return end
 
-    def _end_body(self, raw: bytes) -> None:
-        content = _unstuffed(raw)
+    def _end_body(self, content: bytes) -> None:
         self.mode = COMMAND
         fits = len(content) <= min(BLOCK, self._profile.limits.message)
         if self._content is None and fits and canonical(content):

@@ -3,9 +3,7 @@
 Rule: operations on one message keep their order; if one of a batch fails by its own fault, only that one fails.
 """
 
-import hashlib
 from asyncio import Future
-from datetime import timedelta
 from typing import Any
 
 import apsw
@@ -13,13 +11,13 @@ import apsw
 from secondpost.core.delivery import IllegalMove, Move, State, step
 from secondpost.errors import IdempotencyConflict, StoreError
 from secondpost.store.base import Change, Receipt, Record, Start, Submission
-from secondpost.store.sqlite.rows import after, encode, mended, ms, ms_or_none, outcome
+from secondpost.store.changes import KEY_LIFE, after, digest, telling
+from secondpost.store.sqlite.rows import encode, fetch, mended, ms, ms_or_none, value
 from secondpost.store.statements import statements
 from secondpost.store.vault import Vault
 
 ACCEPT, START, RECORD, OTHER = range(4)  # the order in which a run writes them
 
-KEY_LIFE = timedelta(hours=24)
 CONTENT_PLACE = b"content/%d"
 TRANSCRIPT_PLACE = b"attempt/%d/transcript"
 
@@ -36,7 +34,7 @@ Ask = tuple[int, Any, "Future[Any]"]
 class Run:
     """Rows of operations that may be written together."""
 
-    __slots__ = ("attempts", "changes", "contents", "deliveries", "keys", "messages", "offset", "starts")
+    __slots__ = ("attempts", "changes", "contents", "deliveries", "keys", "late", "messages", "offset", "starts")
 
     def __init__(self) -> None:
         self.messages: list[Any] = []
@@ -46,6 +44,7 @@ class Run:
         self.starts: list[Any] = []
         self.attempts: list[Any] = []
         self.changes: list[Any] = []
+        self.late: list[Any] = []
         self.offset = 1  # SQL counts bytes from 1
 
 
@@ -57,6 +56,7 @@ class Batch:
         self._execute = connection.cursor().execute
         self._vault = vault
         self._routes: dict[tuple[str, ...], int] = {}
+        self.indexed = 0  # the search index reaches this message
         self._add = (self._accept, self._start, self._record)
         connection.execute(_SQL["make_batch"])
 
@@ -67,7 +67,7 @@ class Batch:
             for kind, value, _ in asks:
                 self._add[kind](run, value)
             self._save(run)
-        except (apsw.ConstraintError, IllegalMove, UnicodeEncodeError, StoreError):
+        except (apsw.ConstraintError, IllegalMove, UnicodeEncodeError):
             return self._one_by_one(asks)
         return [Receipt(value.id) if kind == ACCEPT else True for kind, value, _ in asks]
 
@@ -76,8 +76,9 @@ class Batch:
         number = self._routes.get(names)
         if number is None:
             text = encode(names)
-            row = self._execute(_SQL["find_route"], (text,)).get or self._execute(_SQL["add_route"], (text,)).get
-            number = self._routes[names] = int(row)
+            db = self._connection
+            number = int(value(db, _SQL["find_route"], (text,)) or value(db, _SQL["add_route"], (text,)))
+            self._routes[names] = number
         return number
 
     def forget(self) -> None:
@@ -92,8 +93,9 @@ class Batch:
         sealed = self._vault.seal(message.head + message.body, CONTENT_PLACE % it.id)
         tail = message.tail
         run.messages.append((
-            it.id, accepted, expires, it.priority, message.size, it.sender, summary.subject, summary.from_email, it.client,
-            it.entrypoint, it.notes, it.tag, it.parent, len(message.head), tail and tail.size, run.offset, len(sealed),
+            it.id, accepted, expires, it.priority, message.size, it.sender, summary.subject, summary.from_email,
+            it.client, it.entrypoint, it.notes, it.tag, it.parent, len(message.head), tail and tail.size, run.offset,
+            len(sealed),
         ))  # fmt: skip
         run.contents.append(sealed)
         run.offset += len(sealed)
@@ -112,16 +114,24 @@ class Batch:
         now = ms(it.now)
         for number in it.numbers:
             run.starts.append((it.message, number, it.worker, it.fence, it.attempt, it.connection, now))
+        if it.message <= self.indexed:
+            run.late.append((it.connection, it.message))
 
     def _record(self, run: Run, it: Record) -> None:
         if it.attempt:
-            transcript = it.transcript and self._vault.seal(it.transcript.encode(), TRANSCRIPT_PLACE % it.message).hex()
+            transcript = self._transcript(it) if it.transcript else None
             run.attempts.append((
                 it.message, it.fence, it.attempt, it.connection, ms(it.started), ms(it.ended), it.phase,
-                [outcome(change) for change in it.changes], it.note, transcript or None,
+                [telling(change) for change in it.changes], it.note, transcript,
             ))  # fmt: skip
+            if it.message <= self.indexed:
+                run.late.append((it.connection, it.message))
         for change in it.changes:
             run.changes.append(self._change(it, change))
+
+    def _transcript(self, it: Record) -> str:
+        plain = it.transcript.encode("utf-8", "replace")
+        return self._vault.seal(plain, TRANSCRIPT_PLACE % it.message).hex()
 
     def _change(self, it: Record, change: Change) -> tuple[Any, ...]:
         leased, sending = after(change.moves)
@@ -139,7 +149,7 @@ class Batch:
     def _save(self, run: Run) -> None:
         self._execute(_WRITE, (
             jsonb(run.messages), b"".join(run.contents), jsonb(run.deliveries), jsonb(run.keys), jsonb(run.starts),
-            len(run.starts), jsonb(run.attempts), jsonb(run.changes), len(run.changes),
+            len(run.starts), jsonb(run.attempts), jsonb(run.changes), len(run.changes), jsonb(run.late),
         ))  # fmt: skip
 
     def _one_by_one(self, asks: list[Ask]) -> list[Any]:
@@ -150,45 +160,46 @@ class Batch:
                 answers.append(self._alone(kind, value))
         return answers
 
-    def _alone(self, kind: int, value: Any) -> Any:
+    def _alone(self, kind: int, it: Any) -> Any:
         run = Run()
         try:
-            if kind == ACCEPT and value.key and (answer := self._known(value)) is not None:
+            if kind == ACCEPT and it.key and (answer := self._known(it)) is not None:
                 return answer
-            self._add[kind](run, value)
+            self._add[kind](run, it)
             self._mend(run)
             self._save(run)
         except apsw.ConstraintError as error:
-            return self._refused(kind, value, error)
-        except (IllegalMove, StoreError) as error:
+            return self._not_stored(it, error) if kind == ACCEPT else self._not_held(it)
+        except IllegalMove as error:
             return error
-        return Receipt(value.id) if kind == ACCEPT else True
+        return Receipt(it.id) if kind == ACCEPT else True
 
     @staticmethod
     def _mend(run: Run) -> None:
-        for rows in (run.messages, run.deliveries, run.keys, run.starts, run.attempts, run.changes):
+        for rows in (run.messages, run.deliveries, run.keys, run.starts, run.attempts, run.changes, run.late):
             rows[:] = mended(rows)
 
     def _known(self, it: Submission) -> Receipt | IdempotencyConflict | None:
         """The answer to an idempotency key that was used in the last 24 hours."""
         key = (it.client, it.key)
-        for message, known, expires in self._execute(_SQL["find_key"], key).fetchall():
+        for message, known, expires in fetch(self._connection, _SQL["find_key"], key):
             if expires > ms(it.accepted):
                 return Receipt(message, duplicate=True) if known == digest(it) else IdempotencyConflict(it.key)
             self._execute(_SQL["drop_key"], key)
         return None
 
-    def _refused(self, kind: int, value: Any, error: apsw.ConstraintError) -> Any:
-        """Why the schema said no: a lost lease is an answer, the rest are bugs."""
-        if kind == ACCEPT:
-            return StoreError(f"Message {value.id} could not be stored: {error}. Nothing was written. This is a bug; please report it.")
-        numbers = value.numbers if kind == START else [change.number for change in value.changes]
-        for number in numbers:
-            for state, worker, fence in self._execute(_SQL["held"], (value.message, number)).fetchall():
-                if (worker, fence) == (value.worker, value.fence) and kind == RECORD:
-                    moves = next(change.moves for change in value.changes if change.number == number)
-                    if after(moves)[state == State.SENDING] is None:
-                        return IllegalMove(State(state), moves[0])
+    @staticmethod
+    def _not_stored(it: Submission, error: apsw.ConstraintError) -> StoreError:
+        return StoreError(
+            f"Message {it.id} could not be stored: {error}. Nothing was written. This is a bug of Secondpost; please report it."
+        )
+
+    def _not_held(self, it: Start | Record) -> bool | IllegalMove:
+        """Why an update missed a row: the lease was lost, unless it is still held and the moves are illegal."""
+        for change in it.changes if isinstance(it, Record) else ():
+            for state, worker, fence in fetch(self._connection, _SQL["held"], (it.message, change.number)):
+                if (worker, fence) == (it.worker, it.fence) and not after(change.moves)[state == State.SENDING]:
+                    return IllegalMove(State(state), change.moves[0])
         return False
 
 
@@ -209,14 +220,6 @@ def runs(asks: list[Ask]) -> list[list[Ask]]:
         last[message] = kind
         cuts[-1].append(ask)
     return [cut for cut in cuts if cut]
-
-
-def digest(it: Submission) -> str:
-    """What must be the same when an idempotency key is used again."""
-    if it.digest:
-        return it.digest
-    told = (it.sender, it.recipients, it.summary.subject, it.summary.from_email, it.message.size - len(it.message.head))
-    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass") + it.message.body).hexdigest()
 
 
 class transaction:  # noqa: N801 – used as a statement

@@ -1,11 +1,37 @@
-"""The log in SQLite: pages by key, one message with all that is known, content, depth, events."""
+"""The log in SQLite: pages by key, one message with all that is known, content, depth, events.
 
+Rule: every page is found by an index, however large the log; what a search index does not reach yet is looked through.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import apsw
+
+from secondpost.core.delivery import State
 from secondpost.core.message import Message
-from secondpost.store.sqlite.batch import CONTENT_PLACE
+from secondpost.core.priority import Priority
+from secondpost.store.base import Depth, LogEntry, LogRow, Query
+from secondpost.store.sqlite.batch import CONTENT_PLACE, TRANSCRIPT_PLACE
 from secondpost.store.sqlite.engine import Engine
+from secondpost.store.sqlite.rows import encode, fetch, ms, names, value, when, when_or_none
+from secondpost.store.words import match
 from secondpost.store.statements import statements
+from secondpost.store.tails import FileTail, tail_path
+from secondpost.store.vault import Vault
 
 _SQL = statements("sqlite/log")
+
+_ALWAYS = 2**63 - 1
+_EVENT = ("id", "at", "kind", "connection", "message", "text")
+_DELIVERY = (
+    "number", "recipient", "state", "route", "due", "worker", "fence", "attempt", "connection", "started", "tries",
+    "spent", "reason", "possible_duplicate",
+)  # fmt: skip
+_ATTEMPT = ("number", "connection", "started", "ended", "phase", "outcomes", "note", "transcript")
+_TIMES = frozenset({"at", "due", "started", "ended"})
 
 
 class SqliteLog:
@@ -13,10 +39,157 @@ class SqliteLog:
 
     _engine: Engine
 
+    async def page(self, query: Query) -> list[LogRow]:
+        return await self._engine.read(lambda db: _rows(db, _page(db, query)))
+
+    async def entry(self, message: int) -> LogEntry | None:
+        return await self._engine.read(lambda db: _entry(db, message, self._engine.vault))
+
     async def content(self, message: int) -> Message | None:
-        rows = await self._engine.read(lambda db: db.execute(_SQL["content"], (message,)).fetchall())
+        rows = await self._engine.read(lambda db: fetch(db, _SQL["content"], (message,)))
         if not rows:
             return None
-        head, _tail, sealed = rows[0]
-        plain = self._engine.vault.open(sealed, CONTENT_PLACE % message)
-        return Message(plain[:head], plain[head:])
+        head, size, sealed = rows[0]
+        vault = self._engine.vault
+        plain = vault.open(sealed, CONTENT_PLACE % message)
+        tail = None if size is None else FileTail(tail_path(self._engine.bodies, message), vault, message, size)
+        return Message(plain[:head], plain[head:], tail)
+
+    async def depth(self) -> list[Depth]:
+        rows = await self._engine.read(lambda db: fetch(db, _SQL["depth"]))
+        return [
+            Depth(
+                route=names(route), state=State(state), priority=Priority(priority), count=count, oldest=when(oldest),
+                next_due=when_or_none(due),
+            )
+            for route, state, priority, count, oldest, due in rows
+        ]  # fmt: skip
+
+    async def event(
+        self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = ""
+    ) -> None:
+        row = (ms(at), kind, connection, message, text)
+        await self._engine.write(lambda db: fetch(db, _SQL["add_event"], row))
+
+    async def events(self, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+        asked = (_ALWAYS if before is None else before, limit)
+        return await self._engine.read(lambda db: _dicts(_EVENT, fetch(db, _SQL["events"], asked)))
+
+
+# Pages -------------------------------------------------------------------------------------------------------------
+
+
+def _page(db: apsw.Connection, query: Query) -> list[int]:
+    """The ids on a page. One walk for each state asked for, put together."""
+    found = {message for state in query.states or (None,) for message in _walk(db, query, state)}
+    return sorted(found, reverse=True)[: query.limit]
+
+
+def _walk(db: apsw.Connection, query: Query, state: State | None) -> list[int]:
+    """The way that is shortest for what is asked."""
+    asked = {
+        "before": _ALWAYS if query.before is None else query.before,
+        "after": -1,
+        "since": -_ALWAYS if query.since is None else ms(query.since),
+        "until": _ALWAYS if query.until is None else ms(query.until),
+        "state": state,
+        "connection": query.connection or None,
+        "subject": query.subject or None,
+        "address": query.address or None,
+        "match": match(subject=query.subject, address=query.address),
+        "limit": query.limit,
+    }
+    if asked["match"]:
+        return _indexed(db, "page_matching", asked)
+    if state in (State.LEASED, State.SENDING):
+        return _ids(db, "page_leased", asked)
+    if state not in (State.ACCEPTED, None):
+        return _ids(db, "page_odd", asked)
+    return _indexed(db, "page_carried", asked) if query.connection else _ids(db, "page_all", asked)
+
+
+def _indexed(db: apsw.Connection, way: str, asked: dict[str, Any]) -> list[int]:
+    """By an index that is filled later: first those that it does not reach yet."""
+    reach = value(db, _SQL["indexed"])
+    fresh = _ids(db, "page_all", asked | {"after": reach})
+    left = asked["limit"] - len(fresh)
+    return fresh + _ids(db, way, asked | {"before": min(asked["before"], reach + 1), "limit": left})
+
+
+def _ids(db: apsw.Connection, way: str, asked: dict[str, Any]) -> list[int]:
+    return [message for (message,) in fetch(db, _SQL[way], asked)]
+
+
+def _rows(db: apsw.Connection, ids: list[int]) -> list[LogRow]:
+    return [_row(*values) for values in fetch(db, _SQL["rows"], (encode(ids),))]
+
+
+def _row(message: int, accepted: int, *values: Any) -> LogRow:
+    subject, sender, from_email, client, size, priority, deliveries = values
+    told = json.loads(deliveries)
+    return LogRow(
+        id=message, accepted=when(accepted), subject=subject, sender=sender, from_email=from_email, client=client,
+        size=size,
+        priority=Priority(priority), recipients=tuple(recipient for recipient, _, _ in told),
+        states=tuple(State(state) for _, state, _ in told),
+        connection=next((connection for _, _, connection in told if connection), ""),
+    )  # fmt: skip
+
+
+# One message -------------------------------------------------------------------------------------------------------
+
+
+def _entry(db: apsw.Connection, message: int, vault: Vault) -> LogEntry | None:
+    with db:  # one view of all tables
+        rows = _rows(db, [message])
+        if not rows:
+            return None
+        entrypoint, notes, tag, expires, parent = fetch(db, _SQL["entry"], (message,))[0]
+        ended = _dicts(_ATTEMPT, fetch(db, _SQL["entry_attempts"], (message,)))
+        deliveries = _dicts(_DELIVERY, fetch(db, _SQL["entry_deliveries"], (message,)))
+        events = _dicts(_EVENT, fetch(db, _SQL["entry_events"], (message,)))
+    for attempt in ended:
+        _tell_attempt(attempt, vault, message)
+    for delivery in deliveries:
+        _tell_delivery(delivery, ended)
+    return LogEntry(
+        row=rows[0], entrypoint=entrypoint, notes=notes, tag=tag, expires=when(expires), parent=parent,
+        deliveries=deliveries, attempts=ended + _under_way(deliveries), events=events,
+    )  # fmt: skip
+
+
+def _dicts(fields: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Rows as dicts, with times as times."""
+    return [
+        {name: when_or_none(value) if name in _TIMES else value for name, value in zip(fields, row, strict=True)}
+        for row in rows
+    ]
+
+
+def _tell_attempt(attempt: dict[str, Any], vault: Vault, message: int) -> None:
+    attempt["outcomes"] = json.loads(attempt["outcomes"])
+    sealed = attempt["transcript"]
+    attempt["transcript"] = vault.open(sealed, TRANSCRIPT_PLACE % message).decode() if sealed else ""
+
+
+def _tell_delivery(delivery: dict[str, Any], attempts: list[dict[str, Any]]) -> None:
+    delivery["state"] = State(delivery["state"])
+    delivery["route"] = names(delivery["route"])
+    delivery["spent"] = names(delivery["spent"])
+    delivery["possible_duplicate"] = bool(delivery["possible_duplicate"])
+    for name in ("worker", "connection", "reason"):
+        delivery[name] = delivery[name] or ""
+    told = [outcome for attempt in attempts for outcome in attempt["outcomes"]]
+    replies = [outcome["reply"] for outcome in told if outcome["number"] == delivery["number"] and outcome.get("reply")]
+    delivery["reply"] = replies[-1] if replies else ""
+
+
+def _under_way(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Attempts that have passed the point of no return and have not ended: they stand in their deliveries."""
+    going: dict[int, dict[str, Any]] = {}
+    for delivery in deliveries:
+        if delivery["state"] is State.SENDING:
+            known = {"number": delivery["attempt"]} | {name: delivery[name] for name in ("connection", "started")}
+            rest = {"ended": None, "phase": "point", "outcomes": [], "note": "", "transcript": ""}
+            going.setdefault(delivery["attempt"], known | rest)
+    return list(going.values())

@@ -1,6 +1,6 @@
 """The queue in SQLite: accept, start, record on the hot path; leases and what time does to deliveries beside it.
 
-Rule: states come from `core.delivery.step`; the SQL only saves them, guarded by worker, fence and the state they came from.
+Rule: states come from `core.delivery.step`; the SQL only saves them, guarded by worker, fence and the state before.
 """
 
 from asyncio import Future
@@ -10,18 +10,17 @@ from datetime import datetime, timedelta
 import apsw
 
 from secondpost.core.delivery import TABLE, Move, State, step
-from secondpost.core.priority import DEFAULTS, Priority
+from secondpost.core.priority import Priority
 from secondpost.store.base import Delivery, Lease, Receipt, Record, Start, Submission
+from secondpost.store.changes import UNCLEAR_AFTER
 from secondpost.store.sqlite.batch import ACCEPT, RECORD, START
 from secondpost.store.sqlite.engine import Engine
-from secondpost.store.sqlite.rows import encode, ms, ms_or_none, names, when
+from secondpost.store.sqlite.rows import encode, fetch, ms, names, value, when
 from secondpost.store.statements import statements
 
 _SQL = statements("sqlite/queue")
 
 LAPSE_BATCH = 1000  # deliveries taken back in one transaction
-
-UNCLEAR_AFTER: Mapping[Priority, timedelta] = {priority: policy.unclear_after for priority, policy in DEFAULTS.items()}
 
 
 class SqliteQueue:
@@ -46,11 +45,11 @@ class SqliteQueue:
         return await self._engine.write(lambda db: _lease(db, worker, routes, ms(now), (limit, byte_limit)))
 
     async def routes(self) -> list[tuple[str, ...]]:
-        rows = await self._engine.read(lambda db: db.execute(_SQL["open_routes"]).fetchall())
+        rows = await self._engine.read(lambda db: fetch(db, _SQL["open_routes"]))
         return [names(text) for (text,) in rows]
 
     async def enroll(self, worker: str, *, boot: str, expires: datetime) -> None:
-        await self._engine.write(lambda db: db.execute(_SQL["enroll"], (worker, boot, ms(expires))).fetchall())
+        await self._engine.write(lambda db: fetch(db, _SQL["enroll"], (worker, boot, ms(expires))))
 
     async def lapse(
         self, *, now: datetime, alone: bool, keep: str, unclear_after: Mapping[Priority, timedelta] = UNCLEAR_AFTER
@@ -63,7 +62,7 @@ class SqliteQueue:
             unclear += took[1]
             if sum(took) < LAPSE_BATCH:
                 break
-        await self._engine.write(lambda db: db.execute(_SQL["forget_workers"], (alone, keep, ms(now))).fetchall())
+        await self._engine.write(lambda db: fetch(db, _SQL["forget_workers"], (alone, keep, ms(now))))
         return waiting, unclear
 
     # Time and people -----------------------------------------------------------------------------------------------
@@ -72,11 +71,18 @@ class SqliteQueue:
         return await self._engine.write(lambda db: _expire(db, ms(now), limit))
 
     async def doubts(self, *, now: datetime, limit: int) -> list[tuple[int, int, Priority]]:
-        rows = await self._engine.read(lambda db: db.execute(_SQL["find_doubts"], (ms(now), limit)).fetchall())
+        rows = await self._engine.read(lambda db: fetch(db, _SQL["find_doubts"], (ms(now), limit)))
         return [(message, number, Priority(priority)) for message, number, priority in rows]
 
     async def move(
-        self, message: int, numbers: Sequence[int] | None, move: Move, *, now: datetime, due: datetime | None, reason: str
+        self,
+        message: int,
+        numbers: Sequence[int] | None,
+        move: Move,
+        *,
+        now: datetime,
+        due: datetime | None,
+        reason: str,
     ) -> tuple[int, ...]:
         when_due = ms(now if due is None else due)
         return await self._engine.write(lambda db: _move(db, message, numbers, move, (when_due, reason)))
@@ -87,10 +93,10 @@ def _lease(
 ) -> list[Lease]:
     limit, byte_limit = limits
     wanted = encode([encode(route) for route in routes])
-    known = db.execute(_SQL["find_routes"], (wanted,)).fetchall()
+    known = fetch(db, _SQL["find_routes"], (wanted,))
     leases: list[Lease] = []
     for message, number, route in _due(db, known, now, limit):
-        size = db.execute(_SQL["message_size"], (message,)).get
+        size = value(db, _SQL["message_size"], (message,))
         if len(leases) == limit or (leases and size > byte_limit):
             break
         byte_limit -= size
@@ -104,7 +110,7 @@ def _due(db: apsw.Connection, routes: list[tuple[int, str]], now: int, limit: in
         found = [
             (first, message, number, route)
             for number, route in routes
-            for message, first in db.execute(_SQL["find_due"], (number, priority, now, 4 * limit)).fetchall()
+            for message, first in fetch(db, _SQL["find_due"], (number, priority, now, 4 * limit))
         ]
         for _first, message, number, route in sorted(found):
             yield message, number, route
@@ -112,8 +118,8 @@ def _due(db: apsw.Connection, routes: list[tuple[int, str]], now: int, limit: in
 
 def _claim(db: apsw.Connection, message: int, route: tuple[int, str], worker: str, now: int) -> Lease:
     leased = step(State.WAITING, Move.LEASE)
-    rows = db.execute(_SQL["lease_message"], (leased, worker, message, route[0], now)).fetchall()
-    sender, priority, expires, accepted, size = db.execute(_SQL["leased_message"], (message,)).fetchall()[0]
+    rows = fetch(db, _SQL["lease_message"], (leased, worker, message, route[0], now))
+    sender, priority, expires, accepted, size = fetch(db, _SQL["leased_message"], (message,))[0]
     deliveries = [
         Delivery(number=number, recipient=recipient, tries=tries, spent=names(spent), possible_duplicate=bool(doubled))
         for number, recipient, tries, spent, doubled, _fence in sorted(rows)
@@ -129,7 +135,7 @@ def _lapse(
 ) -> tuple[int, int]:
     counts = {State.WAITING: 0, State.UNCLEAR: 0}
     attempts: dict[tuple[int, int, int], tuple[str, int, list[int]]] = {}
-    for row in db.execute(_SQL["lost_leases"], (alone, keep, now, LAPSE_BATCH)).fetchall():
+    for row in fetch(db, _SQL["lost_leases"], (alone, keep, now, LAPSE_BATCH)):
         message, number, state, priority, fence, attempt, connection, started, _doubled = row
         state = step(State(state), Move.LAPSE)
         due = now
@@ -148,7 +154,7 @@ def _lapse(
 def _expire(db: apsw.Connection, now: int, limit: int) -> list[tuple[int, tuple[int, ...]]]:
     expired: dict[int, list[int]] = {}
     state = step(State.WAITING, Move.EXPIRE)
-    for message, number in db.execute(_SQL["find_expired"], (now, limit)).fetchall():
+    for message, number in fetch(db, _SQL["find_expired"], (now, limit)):
         db.execute(_SQL["move"], (state, None, "nobody took it in time", False, message, number))
         expired.setdefault(message, []).append(number)
     return [(message, tuple(sorted(numbers))) for message, numbers in expired.items()]
@@ -159,15 +165,12 @@ def _move(
 ) -> tuple[int, ...]:
     due, reason = written
     moved = []
-    for number, state, doubled in db.execute(_SQL["deliveries_of"], (message,)).fetchall():
+    for number, state, doubled in fetch(db, _SQL["deliveries_of"], (message,)):
         after = TABLE[State(state)].get(move)
         if after is None or (numbers is not None and number not in numbers):
             continue
         waits = due if after is State.WAITING else None
-        doubled = doubled or move is Move.SEND_AGAIN
-        db.execute(_SQL["move"], (after, waits, reason, doubled, message, number))
+        twice = bool(doubled) or move is Move.SEND_AGAIN
+        db.execute(_SQL["move"], (after, waits, reason, twice, message, number))
         moved.append(number)
     return tuple(moved)
-
-
-__all__ = ["SqliteQueue", "ms_or_none"]

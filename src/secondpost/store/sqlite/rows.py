@@ -4,18 +4,26 @@ Rule: times are whole milliseconds of Unix time; everything else is text or JSON
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any
 
-from secondpost.core.delivery import IllegalMove, Move, State, step
-from secondpost.core.outcome import Accepted, Deferred, Outcome, Rejected, Unclear
-from secondpost.store.base import Change
+import apsw
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # ensure_ascii=False is a third faster; what cannot be UTF-8 raises and is mended by `mended`.
 encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
+
+def fetch(db: apsw.Connection, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+    """All rows of a statement."""
+    return db.execute(sql, values).fetchall()
+
+
+def value(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+    """The first value of the first row; None when there is none."""
+    return db.execute(sql, values).get
 
 
 def ms(time: datetime) -> int:
@@ -37,39 +45,6 @@ def when_or_none(milliseconds: int | None) -> datetime | None:
 def names(text: str | None) -> tuple[str, ...]:
     """A JSON array of names."""
     return tuple(json.loads(text)) if text else ()
-
-
-@cache
-def after(moves: tuple[Move, ...]) -> tuple[State | None, State | None]:
-    """Where `moves` lead from leased and from sending; None where they are illegal. What is only leased starts by itself."""
-    return _step(State.LEASED, moves) or _step(State.LEASED, (Move.START, *moves)), _step(State.SENDING, moves)
-
-
-def _step(state: State, moves: tuple[Move, ...]) -> State | None:
-    try:
-        return step(state, *moves)
-    except IllegalMove:
-        return None
-
-
-def outcome(change: Change) -> dict[str, Any]:
-    """One object of an attempt's `outcomes`."""
-    return {"number": change.number} | _outcome(change.outcome)
-
-
-def _outcome(outcome: Outcome | None) -> dict[str, Any]:
-    match outcome:
-        case Accepted():
-            return {"kind": "accepted", "reply": outcome.reply, "provider_id": outcome.provider_id}
-        case Deferred():
-            wait = None if outcome.retry_after is None else outcome.retry_after.total_seconds()
-            return {"kind": "deferred", "fault": outcome.fault, "reply": outcome.reply, "retry_after": wait}
-        case Rejected():
-            return {"kind": "rejected", "fault": outcome.fault, "reply": outcome.reply}
-        case Unclear():
-            return {"kind": "unclear", "reply": outcome.reply}
-        case None:
-            return {"kind": ""}
 
 
 def mended(value: Any) -> Any:

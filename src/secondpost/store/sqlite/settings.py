@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from secondpost.store.sqlite.engine import Engine
+from secondpost.store.sqlite.rows import fetch, value
 from secondpost.store.statements import statements
 
 _SQL = statements("sqlite/settings")
@@ -15,19 +16,19 @@ class SqliteSettings:
     _engine: Engine
 
     async def get(self, kind: str, name: str) -> Any | None:
-        sealed = await self._engine.read(lambda db: db.execute(_SQL["get_setting"], (kind, name)).get)
+        sealed = await self._engine.read(lambda db: value(db, _SQL["get_setting"], (kind, name)))
         return None if sealed is None else self._document(kind, name, sealed)
 
     async def all(self, kind: str) -> dict[str, Any]:
-        rows = await self._engine.read(lambda db: db.execute(_SQL["all_settings"], (kind,)).fetchall())
+        rows = await self._engine.read(lambda db: fetch(db, _SQL["all_settings"], (kind,)))
         return {name: self._document(kind, name, sealed) for name, sealed in rows}
 
     async def put(self, kind: str, name: str, value: Any) -> None:
         sealed = self._engine.vault.seal(json.dumps(value).encode(), _place(kind, name))
-        await self._engine.write(lambda db: db.execute(_SQL["put_setting"], (kind, name, sealed)).fetchall())
+        await self._engine.write(lambda db: fetch(db, _SQL["put_setting"], (kind, name, sealed)))
 
     async def delete(self, kind: str, name: str) -> bool:
-        rows = await self._engine.write(lambda db: db.execute(_SQL["delete_setting"], (kind, name)).fetchall())
+        rows = await self._engine.write(lambda db: fetch(db, _SQL["delete_setting"], (kind, name)))
         return bool(rows)
 
     def _document(self, kind: str, name: str, sealed: bytes) -> Any:

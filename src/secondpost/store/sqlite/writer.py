@@ -21,9 +21,9 @@ PAUSE = 1.0  # seconds without asks after which the thread tidies up
 
 
 class Writer:
-    """`work` answers a batch, in order, with values or exceptions; `tidy` is called when nothing is asked for."""
+    """`work` answers a batch, in order, with values or exceptions; `tidy` is called after each, and when nothing is asked for."""
 
-    def __init__(self, work: Callable[[list[Ask]], list[Any]], tidy: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[list[Ask]], list[Any]], tidy: Callable[[bool], None]) -> None:
         self._work = work
         self._tidy = tidy
         self._loop = asyncio.get_running_loop()
@@ -62,10 +62,11 @@ class Writer:
             self._rung = False  # before looking, so that what is asked from here on rings again
             while asks := self._take():
                 self._answer(asks)
+                self._safely_tidy(False)
             if self._closing:
                 return
             if not rung:
-                self._safely_tidy()
+                self._safely_tidy(True)
 
     def _take(self) -> list[Ask]:
         """The oldest asks. Slicing and deleting are each one step for other threads, which only append."""
@@ -81,9 +82,9 @@ class Writer:
             answers = [StoreUnavailable(f"The store failed by a fault of our own ({error!r}). Nothing was written.")] * len(asks)
         self._loop.call_soon_threadsafe(_resolve, asks, answers)
 
-    def _safely_tidy(self) -> None:
+    def _safely_tidy(self, idle: bool) -> None:
         try:
-            self._tidy()
+            self._tidy(idle)
         except Exception:
             logger.exception("tidying the database failed; it will be tried again")
 

@@ -3,8 +3,8 @@
 -- the interpreter lock twice a batch instead of twice a statement. TEMP: it belongs to the writing connection, not the schema.
 -- Each parameter is an array of rows as JSONB, which SQLite reads nearly twice as fast as JSON; `contents` is all sealed contents in one piece. An update that misses a row means that
 -- a lease was lost: the batch is undone and its operations are taken one by one.
-CREATE TEMP VIEW batch (messages, contents, deliveries, keys, starts, started, attempts, changes, changed) AS
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
+CREATE TEMP VIEW batch (messages, contents, deliveries, keys, starts, started, attempts, changes, changed, late) AS
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
 CREATE TEMP TRIGGER write_batch INSTEAD OF INSERT ON batch
 BEGIN
     INSERT INTO message (
@@ -56,8 +56,8 @@ BEGIN
         spent = j.value ->> 8,
         reason = j.value ->> 9,
         possible_duplicate = j.value ->> 10,
-        attempt = j.value ->> 11,
-        connection = j.value ->> 12,
+        attempt = coalesce(j.value ->> 11, delivery.attempt),
+        connection = coalesce(j.value ->> 12, delivery.connection),
         worker = j.value ->> 13
     FROM jsonb_each(NEW.changes) AS j
     WHERE delivery.message = j.value ->> 0
@@ -66,11 +66,15 @@ BEGIN
         AND delivery.fence = j.value ->> 3
         AND CASE delivery.state WHEN 'leased' THEN j.value ->> 4 WHEN 'sending' THEN j.value ->> 5 END IS NOT NULL;
     SELECT RAISE(ABORT, 'a record found no lease') WHERE changes() <> NEW.changed;
+
+    -- Connections that carried messages which the search index has passed already.
+    INSERT OR IGNORE INTO carried (connection, message)
+    SELECT value ->> 0, value ->> 1 FROM jsonb_each(NEW.late);
 END;
 
 -- write: all of a batch.
-INSERT INTO batch (messages, contents, deliveries, keys, starts, started, attempts, changes, changed)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO batch (messages, contents, deliveries, keys, starts, started, attempts, changes, changed, late)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- held: what a delivery stands at, to tell a lost lease from an illegal move.
 SELECT state, worker, fence FROM delivery WHERE message = ? AND number = ?;

@@ -21,3 +21,40 @@ INSERT INTO meta (name, value) VALUES ('canary', ?);
 
 -- prove: a write that changes nothing anybody reads.
 INSERT INTO meta (name, value) VALUES ('ready', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- with_content: which of these messages have content.
+SELECT message FROM content WHERE message IN (SELECT value FROM json_each(?));
+
+-- copy: the whole database into a new file.
+VACUUM INTO ?;
+
+-- check: damage in the structure of the file.
+PRAGMA quick_check;
+
+-- indexed: how far the search index reaches.
+SELECT value FROM meta WHERE name = 'indexed';
+
+-- index_next: the last of the next messages to index, and how many they are. Young ones are left: they may still change.
+SELECT max(id), count(*) FROM (
+    SELECT id FROM message
+    WHERE id > (SELECT value FROM meta WHERE name = 'indexed') AND accepted < ?
+    ORDER BY id
+    LIMIT ?
+);
+
+-- index_words: of messages after the first and up to the second id.
+INSERT INTO search (rowid, subject, address)
+SELECT
+    id, subject,
+    sender || ' ' || from_email || ' ' || (SELECT group_concat(recipient, ' ') FROM delivery WHERE message = message.id)
+FROM message
+WHERE id > ? AND id <= ?;
+
+-- index_carried: the connections of their deliveries.
+INSERT OR IGNORE INTO carried (connection, message)
+SELECT connection, message FROM delivery
+WHERE message > ? AND message <= ? AND connection IS NOT NULL
+ORDER BY connection, message;
+
+-- index_done: the index reaches this message.
+UPDATE meta SET value = ? WHERE name = 'indexed';

@@ -1,2 +1,102 @@
 -- content: the sealed content of a message.
 SELECT head, tail, sealed FROM content WHERE message = ?;
+
+-- page_all: along the messages. All pages take the same filters and give ids, newest first; they differ in what they walk along, so
+-- that a page is found by an index whichever filter is narrow. A filter that is NULL does not filter.
+SELECT id FROM message
+WHERE id < :before AND id > :after AND accepted >= :since AND accepted < :until
+    AND (:state IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND state = :state))
+    AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND connection = :connection))
+    AND (:subject IS NULL OR spells(subject, :subject))
+    AND (:address IS NULL OR spells(
+        sender || ' ' || from_email || ' ' || (SELECT group_concat(recipient, ' ') FROM delivery WHERE message = message.id), :address
+    ))
+ORDER BY id DESC
+LIMIT :limit;
+
+-- page_odd: along the index of deliveries that did not simply end well.
+SELECT DISTINCT delivery.message FROM delivery JOIN message ON message.id = delivery.message
+WHERE state = :state AND state IN ('waiting', 'unclear', 'rejected', 'expired', 'cancelled')
+    AND delivery.message < :before AND delivery.message > :after AND accepted >= :since AND accepted < :until
+    AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery AS other WHERE other.message = id AND other.connection = :connection))
+ORDER BY delivery.message DESC
+LIMIT :limit;
+
+-- page_leased: along the leases, which are few.
+SELECT DISTINCT delivery.message FROM delivery INDEXED BY delivery_leased JOIN message ON message.id = delivery.message
+WHERE worker IS NOT NULL AND state = :state
+    AND delivery.message < :before AND delivery.message > :after AND accepted >= :since AND accepted < :until
+    AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery AS other WHERE other.message = id AND other.connection = :connection))
+ORDER BY delivery.message DESC
+LIMIT :limit;
+
+-- page_carried: along the index of connections. What a delivery was carried by may have changed since: it is asked again.
+SELECT id FROM carried CROSS JOIN message ON message.id = carried.message
+WHERE carried.connection = :connection AND carried.message < :before AND carried.message > :after
+    AND accepted >= :since AND accepted < :until
+    AND EXISTS (SELECT 1 FROM delivery WHERE message = id AND connection = :connection)
+    AND (:state IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = id AND state = :state))
+ORDER BY carried.message DESC
+LIMIT :limit;
+
+-- page_matching: along the words of subject and addresses.
+SELECT id FROM search CROSS JOIN message ON message.id = search.rowid
+WHERE search MATCH :match AND search.rowid < :before AND search.rowid > :after AND accepted >= :since AND accepted < :until
+    AND (:state IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = id AND state = :state))
+    AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = id AND connection = :connection))
+ORDER BY search.rowid DESC
+LIMIT :limit;
+
+-- rows: what lists show of these messages.
+SELECT
+    id, accepted, subject, sender, from_email, client, size, priority,
+    (
+        SELECT json_group_array(json_array(recipient, state, connection))
+        FROM (SELECT * FROM delivery WHERE delivery.message = message.id ORDER BY number)
+    )
+FROM message
+WHERE id IN (SELECT value FROM json_each(?))
+ORDER BY id DESC;
+
+-- indexed: how far the search index reaches.
+SELECT value FROM meta WHERE name = 'indexed';
+
+-- entry: what only one message's own page shows.
+SELECT entrypoint, notes, tag, expires, parent FROM message WHERE id = ?;
+
+-- entry_deliveries: its deliveries.
+SELECT
+    number, recipient, state, names AS route, due, worker, fence, attempt, connection, started, tries, spent, reason,
+    possible_duplicate
+FROM delivery JOIN route ON route.id = delivery.route
+WHERE message = ?
+ORDER BY number;
+
+-- entry_attempts: its attempts that ended.
+SELECT number, connection, started, ended, phase, outcomes, note, transcript
+FROM attempt
+WHERE message = ?
+ORDER BY started, fence, number;
+
+-- entry_events: its events.
+SELECT id, at, kind, connection, message, text FROM event WHERE message = ? ORDER BY id;
+
+-- events: newest first.
+SELECT id, at, kind, connection, message, text FROM event WHERE id < ? ORDER BY id DESC LIMIT ?;
+
+-- add_event: write down what happened.
+INSERT INTO event (at, kind, connection, message, text) VALUES (?, ?, ?, ?, ?);
+
+-- depth: what is open, by route, state and priority, each from its own small index. Ids are ordered by time: the least is the oldest.
+SELECT names, state, priority, count, (SELECT accepted FROM message WHERE id = first), next_due
+FROM (
+    SELECT route, 'waiting' AS state, priority, count(*) AS count, min(message) AS first, min(due) AS next_due
+    FROM delivery WHERE state = 'waiting' GROUP BY route, priority
+    UNION ALL
+    SELECT route, state, priority, count(*), min(message), NULL
+    FROM delivery WHERE worker IS NOT NULL GROUP BY route, state, priority
+    UNION ALL
+    SELECT route, 'unclear', priority, count(*), min(message), min(due)
+    FROM delivery WHERE state = 'unclear' GROUP BY route, priority
+) AS open JOIN route ON route.id = open.route
+ORDER BY names, state, priority;

@@ -38,11 +38,12 @@ SELECT id, names FROM route WHERE names IN (SELECT value FROM json_each(?));
 INSERT INTO worker (name, boot, expires) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET boot = excluded.boot, expires = excluded.expires;
 
--- lost_leases: of workers that are not known to live. A worker nobody knows is dead: no row of it is needed.
+-- lost_leases: of workers that are not known to live, or of all but one's own. A worker nobody knows is dead: it needs no row.
 SELECT message, number, state, priority, fence, attempt, connection, started, possible_duplicate
-FROM delivery
+FROM delivery INDEXED BY delivery_leased
 WHERE worker IS NOT NULL
-    AND worker NOT IN (SELECT name FROM worker WHERE CASE WHEN ?1 THEN name = ?2 ELSE expires > ?3 OR name = ?2 END)
+    AND worker <> ?2
+    AND (?1 OR worker NOT IN (SELECT name FROM worker WHERE expires > ?3))
 ORDER BY message, number
 LIMIT ?4;
 
@@ -54,7 +55,7 @@ INSERT INTO attempt (message, fence, number, connection, started, ended, phase, 
 VALUES (?, ?, ?, ?, ?, ?, 'point', ?, ?);
 
 -- forget_workers: the dead.
-DELETE FROM worker WHERE CASE WHEN ?1 THEN name <> ?2 ELSE expires <= ?3 AND name <> ?2 END;
+DELETE FROM worker WHERE name <> ?2 AND (?1 OR expires <= ?3);
 
 -- find_expired: waiting deliveries whose time is over.
 SELECT message, number FROM delivery WHERE state = 'waiting' AND expires <= ? ORDER BY expires LIMIT ?;
@@ -71,9 +72,9 @@ UPDATE delivery SET state = ?, due = ?, worker = NULL, reason = ?, possible_dupl
 -- drop_keys: idempotency keys whose day is over.
 DELETE FROM idempotency WHERE (client, key) IN (SELECT client, key FROM idempotency WHERE expires <= ? ORDER BY expires LIMIT ?);
 
--- content_to_drop: contents of messages all of whose deliveries are final.
+-- content_to_drop: contents of messages all of whose deliveries are final. The id bounds the walk: ids are ordered by time.
 SELECT content.message, content.tail FROM content
-WHERE content.message < ?1
+WHERE content.message <= ?1
     AND (SELECT accepted FROM message WHERE id = content.message) < ?2
     AND NOT EXISTS (
         SELECT 1 FROM delivery WHERE delivery.message = content.message AND state IN ('waiting', 'leased', 'sending', 'unclear')
@@ -81,12 +82,12 @@ WHERE content.message < ?1
 ORDER BY content.message
 LIMIT ?3;
 
--- drop_content: the content goes, the log entry stays.
-DELETE FROM content WHERE message = ?;
+-- drop_contents: the contents go, the log entries stay.
+DELETE FROM content WHERE message IN (SELECT value FROM json_each(?));
 
--- entries_to_drop: whole entries whose deliveries are all final.
-SELECT id FROM message
-WHERE id < ?1
+-- entries_to_drop: messages all of whose deliveries are final.
+SELECT id, (SELECT tail FROM content WHERE content.message = id) FROM message
+WHERE id <= ?1
     AND accepted < ?2
     AND NOT EXISTS (
         SELECT 1 FROM delivery WHERE delivery.message = id AND state IN ('waiting', 'leased', 'sending', 'unclear')
@@ -94,11 +95,14 @@ WHERE id < ?1
 ORDER BY id
 LIMIT ?3;
 
--- drop_search: forget what the search index knows of a message.
-DELETE FROM search WHERE rowid = ?;
+-- drop_words: what the search index knows of them.
+DELETE FROM search WHERE rowid IN (SELECT value FROM json_each(?));
 
--- drop_events: of a message.
-DELETE FROM event WHERE message = ?;
+-- drop_events: what happened to them.
+DELETE FROM event WHERE message IN (SELECT value FROM json_each(?));
 
--- drop_entry: a message with all that hangs on it.
-DELETE FROM message WHERE id = ?;
+-- drop_entries: the messages, with all that hangs on them.
+DELETE FROM message WHERE id IN (SELECT value FROM json_each(?));
+
+-- drop_old_events: of no message.
+DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < ? AND message IS NULL ORDER BY id LIMIT ?);

@@ -1,0 +1,45 @@
+"""The ways mail can take: the lines there are, and which of them may carry an errand now.
+
+Rule: a delivery is only ever sent by a line of its route, in the route's order; what waits, waits because none is usable.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from secondpost.service.line import Errand, Line
+
+
+@dataclass(slots=True)
+class Ways:
+    """All lines by name. `ordinary` is the route for mail whose own connections no longer exist."""
+
+    now: Callable[[], datetime]
+    lines: dict[str, Line] = field(default_factory=dict)
+    ordinary: tuple[str, ...] = ()
+
+    def known(self, route: Sequence[str]) -> Sequence[str]:
+        """The route as far as it still exists: mail of a deleted connection takes the ordinary way."""
+        existing = [name for name in route if name in self.lines]
+        return existing or self.ordinary
+
+    def usable(self, route: Sequence[str]) -> bool:
+        """Whether some connection of the route can be tried now."""
+        now = self.now()
+        return any(self.lines[name].usable(now) for name in self.known(route))
+
+    def open_to(self, errand: Errand, now: datetime, *, but: str = "") -> list[Line]:
+        """The lines that may carry it now, in the order of its route."""
+        lease = errand.lease
+        spent = lease.deliveries[0].spent
+        domain = sender_domain(lease.sender)
+        return [
+            line
+            for name in self.known(lease.route)
+            if name not in errand.tried and name != but and name not in spent
+            and (line := self.lines[name]).usable(now, domain)
+        ]  # fmt: skip
+
+
+def sender_domain(sender: str) -> str:
+    return sender.rpartition("@")[2].lower()

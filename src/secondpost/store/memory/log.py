@@ -1,0 +1,102 @@
+"""The log in memory."""
+
+from collections import defaultdict
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from secondpost.core.delivery import OPEN
+from secondpost.core.message import Message
+from secondpost.store.base import Depth, LogEntry, LogRow, Query
+from secondpost.store.memory.queue import MemoryQueue
+from secondpost.store.memory.rows import Entry
+from secondpost.store.words import spells
+
+
+class MemoryLog(MemoryQueue):
+    """The log's part of the store, over the queue's entries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._events: list[dict[str, Any]] = []
+
+    async def page(self, query: Query) -> list[LogRow]:
+        entries = sorted(self._entries.values(), key=lambda entry: -entry.submission.id)
+        return [_row(entry) for entry in entries if _matches(entry, query)][: query.limit]
+
+    async def entry(self, message: int) -> LogEntry | None:
+        entry = self._entries.get(message)
+        if entry is None:
+            return None
+        it = entry.submission
+        return LogEntry(
+            row=_row(entry), entrypoint=it.entrypoint, notes=it.notes, tag=it.tag, expires=it.expires, parent=it.parent,
+            deliveries=[asdict(delivery) for delivery in entry.deliveries],
+            attempts=entry.attempts + _under_way(entry),
+            events=[event for event in self._events if event["message"] == message],
+        )  # fmt: skip
+
+    async def content(self, message: int) -> Message | None:
+        entry = self._entries.get(message)
+        return entry.content if entry else None
+
+    async def depth(self) -> list[Depth]:
+        groups = defaultdict(list)
+        for entry in self._entries.values():
+            for delivery in entry.deliveries:
+                if delivery.state in OPEN:
+                    groups[delivery.route, delivery.state, entry.submission.priority].append((entry, delivery))
+        return [
+            Depth(
+                route=route, state=state, priority=priority, count=len(found),
+                oldest=min(found, key=lambda pair: pair[0].submission.id)[0].submission.accepted,
+                next_due=min((delivery.due for _, delivery in found if delivery.due), default=None),
+            )
+            for (route, state, priority), found in sorted(groups.items())
+        ]  # fmt: skip
+
+    async def event(
+        self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = ""
+    ) -> None:
+        number = len(self._events) + 1
+        self._events.append(
+            {"id": number, "at": at, "kind": kind, "connection": connection, "message": message, "text": text}
+        )
+
+    async def events(self, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+        return [event for event in reversed(self._events) if before is None or event["id"] < before][:limit]
+
+
+def _row(entry: Entry) -> LogRow:
+    it = entry.submission
+    return LogRow(
+        id=it.id, accepted=it.accepted, subject=it.summary.subject, sender=it.sender, from_email=it.summary.from_email,
+        recipients=it.recipients, states=tuple(delivery.state for delivery in entry.deliveries),
+        connection=next((delivery.connection for delivery in entry.deliveries if delivery.connection), ""),
+        client=it.client, size=it.message.size, priority=it.priority,
+    )  # fmt: skip
+
+
+def _matches(entry: Entry, query: Query) -> bool:
+    it = entry.submission
+    return (
+        (query.before is None or it.id < query.before)
+        and (query.since is None or it.accepted >= query.since)
+        and (query.until is None or it.accepted < query.until)
+        and (not query.states or any(delivery.state in query.states for delivery in entry.deliveries))
+        and (not query.connection or any(delivery.connection == query.connection for delivery in entry.deliveries))
+        and spells(it.summary.subject, query.subject)
+        and spells(" ".join((it.sender, it.summary.from_email, *it.recipients)), query.address)
+    )
+
+
+def _under_way(entry: Entry) -> list[dict[str, Any]]:
+    """Attempts that have passed the point of no return and have not ended."""
+    going = {}
+    for delivery in entry.deliveries:
+        if delivery.state == "sending":
+            going[delivery.attempt] = {
+                "number": delivery.attempt, "connection": delivery.connection, "started": delivery.started, "ended": None,
+                "phase": "point", "outcomes": [], "note": "", "transcript": "",
+            }  # fmt: skip
+    return list(going.values())

@@ -1,0 +1,71 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secondpost.core.event import Event, Kind
+from secondpost.core.suppression import List, Reason, following, key
+
+NOW = datetime(2026, 8, 3, 10, 0, tzinfo=UTC)
+LIST = List().adding("Gone@Example.com", Reason.BOUNCED).adding("angry@example.com", Reason.SPAM)
+
+
+def test_an_empty_list_withholds_nothing():
+    assert not List()
+    assert List().withheld(["a@example.com"]) == {}
+    assert List().reason("a@example.com") == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("Gone@Example.com", "bounced"),
+        ("Gone@EXAMPLE.COM", "bounced"),
+        ("gone@example.com", ""),  # the part before the @ belongs to its host
+        ("angry@example.com", "spam"),
+        ("other@example.com", ""),
+        ("root", ""),
+    ],
+)
+def test_an_address_is_found_whatever_the_case_of_its_domain(address, reason):
+    assert LIST
+    assert LIST.reason(address) == reason
+
+
+def test_the_suppressed_recipients_are_withheld_each_with_its_reason():
+    recipients = ["a@example.com", "Gone@example.COM", "angry@example.com"]
+    assert LIST.withheld(recipients) == {"Gone@example.COM": "bounced", "angry@example.com": "spam"}
+
+
+def test_an_address_can_be_taken_off_again():
+    assert LIST.without("Gone@EXAMPLE.com").reason("Gone@example.com") == ""
+    assert LIST.reason("Gone@example.com") == "bounced"
+    assert LIST.without("nobody@example.com") == LIST
+
+
+addresses = st.from_regex(r"[a-zA-Z]{1,3}@[a-zA-Z]{1,3}", fullmatch=True)
+
+
+@given(st.lists(addresses), addresses)
+def test_an_address_is_suppressed_exactly_when_it_was_added(added, asked):
+    suppressed = List()
+    for address in added:
+        suppressed = suppressed.adding(address, Reason.MANUAL)
+    assert bool(suppressed.reason(asked)) == (key(asked) in {key(address) for address in added})
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (Event(kind=Kind.BOUNCED, at=NOW, permanent=True), Reason.BOUNCED),
+        (Event(kind=Kind.BOUNCED, at=NOW, permanent=True, reason="invalid"), Reason.INVALID),
+        (Event(kind=Kind.BOUNCED, at=NOW), None),
+        (Event(kind=Kind.COMPLAINED, at=NOW), Reason.SPAM),
+        (Event(kind=Kind.UNSUBSCRIBED, at=NOW), Reason.UNSUBSCRIBED),
+        (Event(kind=Kind.DELIVERED, at=NOW), None),
+        (Event(kind=Kind.DEFERRED, at=NOW), None),
+    ],
+)
+def test_which_events_suppress_their_recipient(event, reason):
+    assert following(event) == reason
