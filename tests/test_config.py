@@ -201,6 +201,11 @@ def test_a_connection_from_plain_values_is_checked_like_one_of_the_file():
         build("x", {"mailer": "smtp", "hst": "h"})
 
 
+@pytest.mark.parametrize(("word", "meant"), [("no", False), ("On", True), (True, True), ("1", True)])
+def test_a_toggle_of_a_mailer_is_written_as_people_write_it(word, meant):
+    assert build("x", {"mailer": "smtp", "host": "h", "chaining": word}).settings["chaining"] is meant
+
+
 # ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

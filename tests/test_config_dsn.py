@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from secondpost import mailers
 from secondpost.config import dsn
+from secondpost.mailers.base import Setting
 
 
 def smtp(host: str, encryption: str, **settings: Any) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def test_a_dsn_is_a_whole_connection(text, table):
         ("smpt://h", "there is no scheme 'smpt'; did you mean smtp?"),
         ("acme+api://TOKEN@default", "smtp://user:password@its-server:587"),
         ("sendgird+smtp://:KEY@default", "did you mean sendgrid+smtp?"),
-        ("sendgrid://KEY@default", "say how to reach sendgrid:"),
+        ("sendgrid://KEY@default", "write sendgrid+smtp://"),
         ("smtp://", "name the server: smtp://user:password@mail.example.com:587"),
         ("smtp://u:p@default", "name the server"),
         ("smtp://u:pa?ss@h", "? as %3F"),
@@ -100,3 +102,40 @@ def refusal(text: str) -> str:
     except ValueError as error:
         return str(error)
     return ""
+
+
+class Acme:
+    """A provider's API, as far as a DSN needs it."""
+
+    settings = (
+        Setting(name="key", label="Key", kind="secret", required=True),
+        Setting(name="stream", label="Stream"),
+        Setting(name="domain", label="Domain", required=True),
+    )
+
+
+@pytest.fixture
+def acme(monkeypatch):
+    monkeypatch.setitem(mailers.MAILERS, "acme", f"{__name__}:Acme")
+
+
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        ("acme+api://KEY@default", {"mailer": "acme", "key": "KEY"}),
+        (
+            "acme+api://KEY:example.com@default?stream=s",
+            {"mailer": "acme", "key": "KEY", "domain": "example.com", "stream": "s"},
+        ),
+        ("acme+api://KEY@eu.acme.example:8443", {"mailer": "acme", "key": "KEY", "host": "eu.acme.example:8443"}),
+    ],
+)
+@pytest.mark.usefixtures("acme")
+def test_the_log_in_of_an_api_fills_what_the_mailer_requires_in_its_order(text, table):
+    assert dsn.table(text) == table
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_provider_without_a_way_is_answered_with_its_ways():
+    assert refusal("acme://KEY@default") == "there is no scheme 'acme'; write acme+api://"
+    assert refusal("acme+smtp://KEY@default") == "there is no scheme 'acme+smtp'; write acme+api://"

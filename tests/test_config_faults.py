@@ -72,6 +72,7 @@ def faults(load: Load) -> Callable[..., str]:
         ('[connections.main]\nmailer = "smtp"', "has no SMTP Host"),
         (MAIN + "hst = 1", "did you mean host?"),
         (MAIN + "port = 99999", "must be a port, at most 65535, not 99999"),
+        (MAIN + 'chaining = "maybe"', "chaining (secondpost.toml): must be true or false, not 'maybe'"),
         (MAIN + "port = true", "must be a whole number, not True"),
         (MAIN + 'encryption = "startls"', "must be one of auto, starttls, tls, none, not 'startls'"),
         (MAIN + "timeouts = { conect = 1 }", "did you mean connections.main.timeouts.connect?"),

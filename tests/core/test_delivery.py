@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from secondpost.core.delivery import FINAL, OPEN, TABLE, IllegalMove, Move, State, step
 from secondpost.core.fallback import Done, Doubt, NextConnection, Standing, at_deadline, decide
-from secondpost.core.outcome import Accepted, Deferred, Fault, Rejected, Unclear
-from secondpost.core.priority import DEFAULTS, Policy
+from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
+from secondpost.core.priority import DEFAULTS, Policy, Priority
 
 NOW = datetime(2026, 8, 3, 10, 0, tzinfo=UTC)
 
@@ -56,7 +56,8 @@ def test_a_final_state_never_changes(state, move):
 
 @pytest.mark.parametrize("state", sorted(OPEN))
 def test_every_open_state_has_a_way_to_a_final_one(state):
-    reached, last = {state}, set()
+    reached = {state}
+    last: set[State] = set()
     while reached != last:
         last = set(reached)
         reached |= {end for start in last for end in TABLE[start].values()}
@@ -135,7 +136,7 @@ class Life:
 
     route: tuple[str, ...]
     policy: Policy
-    answers: list[object]  # what the providers say, in turn; then the last one says yes
+    answers: list[Outcome]  # what the providers say, in turn; then the last one says yes
     taken_in_doubt: list[bool]  # whether the provider of each doubt has it
     usable: list[bool]  # whether each other connection asked about can be used
     state: State = State.WAITING
@@ -147,7 +148,7 @@ class Life:
     doubts: int = 0
     sent_again: int = 0
     attempts: int = 0
-    history: list[tuple[str, object]] = field(default_factory=list)
+    history: list[tuple[str, Outcome]] = field(default_factory=list)
 
     @property
     def expires(self) -> datetime:
@@ -283,7 +284,7 @@ def test_what_was_never_refused_is_not_rejected(life):
 
 @pytest.mark.parametrize("fault", [Fault.UNREACHABLE, Fault.ACCOUNT, Fault.PROVIDER, Fault.LIMIT])
 def test_the_backup_carries_what_the_primary_cannot_at_once(fault):
-    life = Life(("primary", "backup"), DEFAULTS[0], [Deferred(fault)], [], [])
+    life = Life(("primary", "backup"), DEFAULTS[Priority.URGENT], [Deferred(fault)], [], [])
     life.live()
     assert [name for name, _ in life.history] == ["primary", "backup"]
     assert life.state is State.ACCEPTED
@@ -291,7 +292,7 @@ def test_the_backup_carries_what_the_primary_cannot_at_once(fault):
 
 
 def test_nobody_can_be_reached_until_the_message_expires_and_no_try_is_burnt():
-    life = Life(("primary", "backup"), DEFAULTS[0], [Deferred(Fault.UNREACHABLE)] * 1000, [], [])
+    life = Life(("primary", "backup"), DEFAULTS[Priority.URGENT], [Deferred(Fault.UNREACHABLE)] * 1000, [], [])
     life.live()
     assert life.state is State.EXPIRED
     assert life.tries == 0

@@ -11,6 +11,7 @@ from secondpost.core.delivery import FINAL, Move, State, step
 from secondpost.core.fallback import (
     LOCAL_WAIT,
     SENDER_WAIT,
+    Decision,
     Done,
     Doubt,
     Gate,
@@ -22,7 +23,7 @@ from secondpost.core.fallback import (
     rest,
     route,
 )
-from secondpost.core.outcome import Accepted, Deferred, Fault, Rejected, Unclear
+from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
 from secondpost.core.priority import DEFAULTS, Priority, WhenUnclear
 
 NOW = datetime(2026, 8, 3, 10, 0, tzinfo=UTC)
@@ -52,7 +53,7 @@ def after(seconds, **rest):
 
 
 # The table of delivery rules, section 4, row by row: outcome; with a connection left; with none left.
-TABLE = {
+TABLE: dict[str, tuple[Outcome, Decision, Decision]] = {
     "accepted": (Accepted(), Done(moves=(Move.ACCEPT,)), Done(moves=(Move.ACCEPT,))),
     "deferred unreachable": (Deferred(Fault.UNREACHABLE), AT_ONCE, after(1)),
     "deferred account": (Deferred(Fault.ACCOUNT), AT_ONCE, after(1)),

@@ -111,7 +111,8 @@ def test_never_more_than_the_limit_in_any_span(pauses, per_second, per_minute, p
 
 @given(steps, small)
 def test_no_message_waits_longer_than_it_must(pauses, per_minute):
-    state, now, used = limiter(per_minute=per_minute), NOW, []
+    state, now = limiter(per_minute=per_minute), NOW
+    used: list[datetime] = []
     for pause in pauses:
         now += timedelta(seconds=pause)
         slot = now + wait(state, now)

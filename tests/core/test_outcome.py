@@ -13,7 +13,7 @@ def test_an_outcome_never_changes(outcome):
 
 def test_outcomes_with_the_same_content_are_equal():
     assert Deferred(Fault.PROVIDER, "451") == Deferred(Fault.PROVIDER, "451")
-    assert Deferred(Fault.PROVIDER, "451") != Rejected(Fault.PROVIDER, "451")
+    assert Deferred(Fault.PROVIDER, "451") != Deferred(Fault.PROVIDER, "452")
 
 
 def test_faults_are_written_as_the_rules_name_them():

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secondpost.core.window import ENOUGH, SLOTS, add, half_failed
+from secondpost.core.window import ENOUGH, SLOTS, Window, add, half_failed
 
 NOW = datetime(2026, 8, 3, 10, 0, tzinfo=UTC)
 halves = st.sampled_from([0, 1, 2])
@@ -14,7 +14,8 @@ def seconds(number):
 
 
 def filled(steps):
-    window, now = (), NOW
+    window: Window = ()
+    now = NOW
     for after, failed in steps:
         now += timedelta(seconds=after)
         window = add(window, now, failed)
@@ -57,7 +58,7 @@ def test_what_a_clock_that_stepped_back_left_in_the_future_is_forgotten():
 
 
 def test_half_of_enough_attempts():
-    window = ()
+    window: Window = ()
     for number in range(ENOUGH):
         assert not half_failed(window)
         window = add(window, NOW, 0 if number % 2 else 2)

@@ -48,6 +48,11 @@ def console() -> "Console":
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
+def width() -> int | None:
+    """The columns of the terminal; None when nobody reads it there."""
+    return console().width if sys.stdout.isatty() else None
+
+
 def styled(text: Any, style: str | None = None) -> "Text":
     """Text that is never read as markup; words of state have their colors."""
     from rich.text import Text

@@ -6,12 +6,14 @@ Rule: everything is told in the order in which it happened; what is not known is
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from textwrap import wrap
 from typing import Any
 
 from secondpost.cli import output
 
 Entry = dict[str, Any]
 Line = tuple[str, str]  # when, what
+INDENT = 13
 
 
 def show(entry: Entry, now: datetime, *, transcripts: bool = False) -> None:
@@ -24,7 +26,7 @@ def show(entry: Entry, now: datetime, *, transcripts: bool = False) -> None:
         if _day(time) != day:
             day = _day(time)
             output.say(day)
-        output.say(f"{_clock(time):<13}{_hung(text)}")
+        output.say(f"{_clock(time):<{INDENT}}{_hung(text, output.width())}")
     output.say("")
     for text in _standing(entry, now):
         output.say(text)
@@ -54,9 +56,17 @@ def _clock(time: str) -> str:
     return f"{at.astimezone():%H:%M:%S}.{at.microsecond // 1000:03}" if at else ""
 
 
-def _hung(text: str) -> str:
-    """Further lines stand below the first one's text."""
-    return text.replace("\n", "\n" + " " * 13)
+def _hung(text: str, width: int | None) -> str:
+    """Further lines stand below the first one's text; at a terminal, long ones are broken."""
+    lines = text.split("\n")
+    if width is not None:
+        lines = [piece for line in lines for piece in _broken(line, width)]
+    return ("\n" + " " * INDENT).join(lines)
+
+
+def _broken(line: str, width: int) -> list[str]:
+    inner = " " * (len(line) - len(line.lstrip()) + 2)
+    return wrap(line, max(width - INDENT, 30), subsequent_indent=inner, break_on_hyphens=False) or [line]
 
 
 def _happened(entry: Entry, *, transcripts: bool) -> Iterator[Line]:
@@ -71,7 +81,7 @@ def _happened(entry: Entry, *, transcripts: bool) -> Iterator[Line]:
 def _accepted(entry: Entry) -> str:
     whom = f" from {entry['initiator']}" if entry.get("initiator") else ""
     way = f" by {entry['entrypoint']}" if entry.get("entrypoint") else ""
-    why = _why(entry.get("notes", ""))
+    why = _why(entry.get("notes", "")) or _route(entry["deliveries"])
     return f"Accepted{way}{whom}: on disk, {output.size(entry['size'])}." + (f"\nRoute: {why}" if why else "")
 
 
@@ -83,6 +93,12 @@ def _why(notes: Any) -> str:
         except ValueError:
             return str(notes)
     return str(notes.get("why", "")) if isinstance(notes, dict) else str(notes)
+
+
+def _route(deliveries: list[Entry]) -> str:
+    """What nothing was noted about went the ordinary way."""
+    route = deliveries[0].get("route") if deliveries else None
+    return ", then ".join(route) if route else ""
 
 
 def _attempt(attempt: Entry, *, transcripts: bool) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from secondpost.config import catalog
-from secondpost.config.faults import unknown
+from secondpost.config.faults import clip, did_you_mean
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(?:\+([A-Za-z]+))?://(.*)", re.DOTALL)
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?")
@@ -83,20 +83,18 @@ def split(dsn: str) -> Parts:
 
 
 def _check_scheme(scheme: str, manner: str) -> None:
-    manner = "smtp" if manner == "smtps" else manner
-    if not manner and scheme in _PLAIN:
+    if scheme in _PLAIN and not manner:
         return
-    if not manner and scheme in (*catalog.apis(), *presets()):
-        ways = [f"{scheme}+{way}" for way, known in (("api", catalog.apis()), ("smtp", presets())) if scheme in known]
-        raise ValueError(f"say how to reach {scheme}: {' or '.join(f'{way}://' for way in ways)}")
-    if manner == "api" and scheme in catalog.apis():
-        return
-    if manner == "smtp" and scheme in presets():
-        return
+    ways = [f"{scheme}+{way}" for way, known in (("api", catalog.apis()), ("smtp", presets())) if scheme in known]
     word = f"{scheme}+{manner}" if manner else scheme
-    known = [*_PLAIN, *(f"{name}+api" for name in catalog.apis()), *(f"{name}+smtp" for name in presets())]
-    text = unknown("scheme", word, known).replace("; known", "; schemes")
-    raise ValueError(f"{text}. Any other provider can be reached as smtp://user:password@its-server:587")
+    if word.removesuffix("s") in ways or word in ways:
+        return
+    if ways:
+        raise ValueError(f"there is no scheme {clip(word)}; write {' or '.join(f'{way}://' for way in ways)}")
+    names = [*_PLAIN, *(f"{name}+api" for name in catalog.apis()), *(f"{name}+smtp" for name in presets())]
+    meant = did_you_mean(word, names)
+    hint = f"did you mean {meant}?" if meant else f"there are {', '.join(names)}"
+    raise ValueError(f"there is no scheme {clip(word)}; {hint} Any other provider: smtp://user:password@its-server:587")
 
 
 def _host(text: str) -> tuple[str, int | None]:

@@ -52,7 +52,7 @@ def record(breaker: Breaker, outcome: Outcome, *, started: datetime, now: dateti
         return breaker
     if _is_stale(breaker, started, now):
         return breaker
-    if type(outcome) is Accepted:
+    if isinstance(outcome, Accepted):
         return _succeeded(breaker, now)
     weight = _weight(outcome)
     if not weight:
@@ -123,20 +123,12 @@ def _rank(outcome: Outcome) -> int:
             assert_never(outcome)
 
 
-def _weight(outcome: Outcome) -> int:
-    """In halves of a failure; an account fault opens at once."""
-    match outcome:
-        case Accepted():
-            return 0
-        case Unclear():
-            return 2
-        case Deferred() | Rejected():
-            return _WEIGHTS.get(outcome.fault, 0)
-        case _:
-            assert_never(outcome)
-
-
 _WEIGHTS = {Fault.UNREACHABLE: 2, Fault.PROVIDER: 1, Fault.ACCOUNT: IN_A_ROW}
+
+
+def _weight(outcome: Deferred | Rejected | Unclear) -> int:
+    """In halves of a failure; an account fault opens at once."""
+    return 2 if isinstance(outcome, Unclear) else _WEIGHTS.get(outcome.fault, 0)
 
 
 def _is_stale(breaker: Breaker, started: datetime, now: datetime) -> bool:
@@ -174,7 +166,7 @@ def _open(breaker: Breaker, pause: timedelta, reason: str, now: datetime) -> Bre
 def _next_pause(breaker: Breaker, now: datetime) -> timedelta:
     """Twice the last one, so that a flapping connection is left alone for longer; each minute of calm halves it."""
     calm = max((now - breaker.since) // CALM, 0)
-    return min(max(breaker.pause * 2 / 2 ** min(calm, 10), FIRST_PAUSE), LONGEST_PAUSE)
+    return min(max(breaker.pause * 2 / (1 << min(calm, 10)), FIRST_PAUSE), LONGEST_PAUSE)
 
 
 def _reason(outcome: Outcome) -> str:

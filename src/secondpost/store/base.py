@@ -33,7 +33,7 @@ class Submission:
     notes: str = ""  # why this route, as JSON for the timeline
     tag: str = ""
     key: str = ""  # idempotency key, unique per client for 24 hours
-    digest: str = ""  # with a key: a hash of what the client gave; without it the store hashes envelope, subject, From and body
+    digest: str = ""  # with a key: a hash of what the client gave; else the store hashes envelope, subject, From and body
     worker: str = ""  # given: the deliveries start as leased by this worker, with fence 1
     withheld: Mapping[str, str] = field(default_factory=dict)  # recipient -> why it is cancelled at once
     parent: int | None = None  # the message that this one resends
@@ -41,7 +41,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to a submission. `duplicate`: the key was used before with the same content; `id` is the first one's."""
+    """The answer to a submission. `duplicate`: the key was used before with the same content; `id` is the first's."""
 
     id: int
     duplicate: bool = False
@@ -181,7 +181,7 @@ class Depth:
 
 
 class Queue(Protocol):
-    """The durable queue. Futures belong to the running event loop; they resolve after the commit that carries the write.
+    """The durable queue. Futures belong to the running event loop; they resolve after the commit that has the write.
 
     Every write may raise (through its future) `errors.StoreUnavailable` (busy, full, broken disk): nothing was written.
     """
@@ -201,9 +201,9 @@ class Queue(Protocol):
     async def lease(
         self, worker: str, routes: Sequence[tuple[str, ...]], *, now: datetime, limit: int, byte_limit: int
     ) -> list[Lease]:
-        """Claim due deliveries of these routes, urgent first, oldest due first; at most `limit` messages or `byte_limit` of content.
+        """Claim due deliveries of these routes, urgent first, oldest due first.
 
-        All claimed deliveries of one message come in one lease. Content is read with `content`."""
+        At most `limit` messages or `byte_limit` of content, but one message always. All claimed deliveries of one message come in one lease. Content is read with `content`."""
         ...
 
     async def routes(self) -> list[tuple[str, ...]]:
@@ -229,13 +229,24 @@ class Queue(Protocol):
         ...
 
     async def move(
-        self, message: int, numbers: Sequence[int] | None, move: Move, *, now: datetime, due: datetime | None, reason: str
+        self,
+        message: int,
+        numbers: Sequence[int] | None,
+        move: Move,
+        *,
+        now: datetime,
+        due: datetime | None,
+        reason: str,
     ) -> tuple[int, ...]:
-        """Make one move for those deliveries (None: all) that allow it; returns the numbers that moved. For people and policies."""
+        """Make one move for those deliveries (None: all) that allow it; returns the numbers that moved.
+
+        For people and policies. `due`: when to try again, if it waits after the move; None means now."""
         ...
 
-    async def purge(self, *, content_before: datetime, log_before: datetime, now: datetime, limit: int) -> tuple[int, int]:
-        """Drop content, then whole log entries, of messages that are all final and older; returns (contents, entries)."""
+    async def purge(
+        self, *, content_before: datetime, log_before: datetime, now: datetime, limit: int
+    ) -> tuple[int, int]:
+        """Drop content, then whole log entries, of messages that are all final and older: (contents, entries)."""
         ...
 
 
@@ -252,7 +263,9 @@ class Log(Protocol):
 
     async def depth(self) -> list[Depth]: ...
 
-    async def event(self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = "") -> None:
+    async def event(
+        self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = ""
+    ) -> None:
         """Write down what happened (fallback began, breaker opened, settled by a person …)."""
         ...
 

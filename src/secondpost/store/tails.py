@@ -1,6 +1,6 @@
-"""The part of a large message that does not fit the database: a file for each, sealed in blocks, written while it arrives.
+"""The part of a large message that does not fit the database: a file each, sealed in blocks, written while it arrives.
 
-Rule: a block is bound to its message, its place and whether it is the last, so nothing can be cut, moved or exchanged unseen.
+Rule: a block is bound to its message, its place and whether it is the last: nothing is cut, moved or exchanged unseen.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ class FileTail:
                         yield block
         except (OSError, ValueError, KeyProblem) as error:
             raise StoreCorrupt(
-                f"The large body of message {self.message} in {self.path} cannot be read ({error}). The message was left in the queue; "
-                "put the file back from your backup."
+                f"The large body of message {self.message} in {self.path} cannot be read ({error}). "
+                "Put the file back from your backup."
             ) from error
 
 
@@ -116,7 +116,9 @@ class FileTailWriter:
 
 
 def _unavailable(path: Path, error: OSError) -> StoreUnavailable:
-    return StoreUnavailable(f"A large body could not be written to {path} ({error.strerror}). Nothing was accepted; look at the disk.")
+    return StoreUnavailable(
+        f"A large body could not be written to {path} ({error.strerror}). Nothing was accepted; look at the disk."
+    )
 
 
 def tail_files(folder: Path) -> Iterator[tuple[int, Path]]:

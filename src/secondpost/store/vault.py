@@ -21,7 +21,9 @@ class Vault:
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
-            raise KeyProblem(f"The key has {len(key)} bytes; it must have {KEY_BYTES}. Give back the key this store was made with.")
+            raise KeyProblem(
+                f"The key has {len(key)} bytes; it must have {KEY_BYTES}. Give the key that this store was made with."
+            )
         self._cipher = AESGCM(key)
 
     def seal(self, plain: bytes, place: bytes) -> bytes:
@@ -35,8 +37,8 @@ class Vault:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
         except InvalidTag:
             raise KeyProblem(
-                f"A sealed value ({place.decode(errors='replace')}) does not open: the key is not the one it was sealed with, or it "
-                "was changed on disk. Put back the secret.key that belongs to this database."
+                f"A sealed value ({place.decode(errors='replace')}) does not open: the key is not the one it was "
+                "sealed with, or it was changed on disk. Put back the secret.key that belongs to this database."
             ) from None
 
 
@@ -47,15 +49,21 @@ def read_key(path: Path) -> bytes:
         key = path.read_bytes()
     except FileNotFoundError:
         raise KeyProblem(
-            f"The key file {path} is missing, but the database beside it holds mail sealed with it. Put it back from your backup; "
-            "a new key could not open what is there."
+            f"The key file {path} is missing, but the database beside it holds mail sealed with it. "
+            "Put it back from your backup; a new key could not open what is there."
         ) from None
     except OSError as error:
-        raise KeyProblem(f"The key file {path} cannot be read: {error.strerror}. Let the user that runs Secondpost read it.") from None
+        raise KeyProblem(
+            f"The key file {path} cannot be read: {error.strerror}. Let the user that runs Secondpost read it."
+        ) from None
     if stat.S_IMODE(mode) & 0o077:
-        raise KeyProblem(f"The key file {path} can be read by others (mode {stat.S_IMODE(mode):04o}). Run: chmod 600 {path}")
+        raise KeyProblem(
+            f"The key file {path} can be read by others (mode {stat.S_IMODE(mode):04o}). Run: chmod 600 {path}"
+        )
     if len(key) != KEY_BYTES:
-        raise KeyProblem(f"The key file {path} has {len(key)} bytes; it must have {KEY_BYTES}. Put it back from your backup.")
+        raise KeyProblem(
+            f"The key file {path} has {len(key)} bytes; it must have {KEY_BYTES}. Put it back from your backup."
+        )
     return key
 
 

@@ -1,6 +1,7 @@
-"""How a search finds words: what FTS5's tokenizer does, for messages that are not indexed yet and for the store in memory.
+"""How a search finds words: as FTS5 does, for messages that are not indexed yet and for the store in memory.
 
-Rule: the words asked for stand side by side in the text, in this order; the last may be only begun. Case and accents do not matter.
+Rule: the words asked for stand side by side in the text, in this order; the last may be only begun. Case and accents
+do not matter.
 """
 
 import re

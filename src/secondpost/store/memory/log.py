@@ -92,11 +92,11 @@ def _matches(entry: Entry, query: Query) -> bool:
 
 def _under_way(entry: Entry) -> list[dict[str, Any]]:
     """Attempts that have passed the point of no return and have not ended."""
-    going = {}
+    going: dict[int | None, dict[str, Any]] = {}
     for delivery in entry.deliveries:
         if delivery.state == "sending":
             going[delivery.attempt] = {
-                "number": delivery.attempt, "connection": delivery.connection, "started": delivery.started, "ended": None,
-                "phase": "point", "outcomes": [], "note": "", "transcript": "",
+                "number": delivery.attempt, "connection": delivery.connection, "started": delivery.started,
+                "ended": None, "phase": "point", "outcomes": [], "note": "", "transcript": "",
             }  # fmt: skip
     return list(going.values())

@@ -136,6 +136,7 @@ class MemoryQueue:
         return list({d.route for entry in self._entries.values() for d in entry.deliveries if d.state in OPEN})
 
     async def enroll(self, worker: str, *, boot: str, expires: datetime) -> None:
+        del boot  # of use to several machines only
         self._workers[worker] = expires
 
     async def lapse(

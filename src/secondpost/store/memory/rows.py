@@ -11,6 +11,7 @@ from secondpost.core.priority import Priority
 from secondpost.store.base import Change, Record, Submission
 from secondpost.store.changes import after
 
+
 @dataclass(slots=True, kw_only=True)
 class Row:
     number: int

@@ -39,12 +39,12 @@ class MemoryStore(MemoryLog, MemorySettings):
 
     async def close(self) -> None: ...
 
-    def tail(self, message: int) -> TailWriter:
+    def tail(self, message: int) -> TailWriter:  # noqa: ARG002 – memory needs no name for it
         return MemoryTail()
 
     async def ready(self) -> None: ...
 
-    async def backup(self, path: str) -> None:
+    async def backup(self, path: str) -> None:  # noqa: ARG002 – nothing is written
         raise StoreError("The store in memory has no backup: it holds nothing that lasts. Use the SQLite store.")
 
     async def status(self) -> dict[str, Any]:

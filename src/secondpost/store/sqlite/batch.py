@@ -102,6 +102,7 @@ class Batch:
         route = self._routes.get(it.route) or self.route(it.route)
         state, due, worker, fence = (_LEASED, None, it.worker, 1) if it.worker else ("waiting", accepted, None, 0)
         for number, recipient in enumerate(it.recipients):
+            row: tuple[Any, ...]
             if recipient in it.withheld:
                 row = (_WITHHELD, route, it.priority, expires, None, None, 0, it.withheld[recipient])
             else:
@@ -191,7 +192,8 @@ class Batch:
     @staticmethod
     def _not_stored(it: Submission, error: apsw.ConstraintError) -> StoreError:
         return StoreError(
-            f"Message {it.id} could not be stored: {error}. Nothing was written. This is a bug of Secondpost; please report it."
+            f"Message {it.id} could not be stored: {error}. Nothing was written. "
+            "This is a bug of Secondpost; please report it."
         )
 
     def _not_held(self, it: Start | Record) -> bool | IllegalMove:
@@ -236,4 +238,3 @@ class transaction:  # noqa: N801 – used as a statement
             self._connection.execute("COMMIT")
         elif self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-

@@ -11,9 +11,10 @@ import apsw
 
 from secondpost.errors import KeyProblem, StoreCorrupt, StoreInUse, StoreUnavailable
 from secondpost.store.sqlite.rows import fetch, value
-from secondpost.store.words import spells
+from secondpost.store.sqlite.trouble import damaged
 from secondpost.store.statements import statements
 from secondpost.store.vault import Vault, make_key, read_key
+from secondpost.store.words import spells
 
 SQL = statements("sqlite/engine")
 
@@ -30,29 +31,30 @@ def connect(path: Path, flags: int) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
     connection.set_busy_timeout(BUSY_TIMEOUT)
     connection.execute(SQL["set_up_writer" if flags == WRITER else "set_up_reader"])
-    connection.create_scalar_function("spells", spells, 2, deterministic=True)
+    connection.create_scalar_function("spells", _spells, 2, deterministic=True)
     mode, level = connection.pragma("journal_mode"), connection.pragma("synchronous")
     if (mode, level) != ("wal", 2):
         connection.close()
         raise StoreUnavailable(
-            f"SQLite opened {path} with journal_mode={mode} and synchronous={level} instead of wal and 2 (FULL): mail could be lost "
-            "in a power cut. Put the folder on a local disk."
+            f"SQLite opened {path} with journal_mode={mode} and synchronous={level} instead of wal and 2 (FULL): "
+            "mail could be lost in a power cut. Put the folder on a local disk."
         )
     return connection
+
+
+def _spells(*texts: object) -> bool:
+    return spells(str(texts[0]), str(texts[1]))
 
 
 def check(connection: apsw.Connection) -> None:
     """Look for damage. Raises `StoreCorrupt`."""
     found = [str(text) for (text,) in fetch(connection, SQL["check"])]
     if found != ["ok"]:
-        raise StoreCorrupt(
-            f"{connection.filename} is damaged: {found[0]} ({len(found)} findings). It was left as it is, and no mail is taken. Copy the "
-            "folder away, then put back a backup, or save what can be read with: sqlite3 secondpost.db .recover"
-        )
+        raise StoreCorrupt(damaged(f"{len(found)} findings, the first: {found[0]}"))
 
 
 def take_lock(folder: Path) -> IO[bytes]:
-    """One process a folder. The kernel gives the lock back when the process dies, however it dies. Raises `StoreInUse`."""
+    """One process a folder; the kernel gives the lock back however the process ends. Raises `StoreInUse`."""
     lock = (folder / "lock").open("ab")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,7 +67,7 @@ def take_lock(folder: Path) -> IO[bytes]:
 
 
 def open_vault(connection: apsw.Connection, path: Path, key: bytes | None) -> Vault:
-    """The vault with its key proved by the canary, a value that was sealed when the database was made. Raises `KeyProblem`."""
+    """The vault, its key proved by the canary that was sealed when the database was made. Raises `KeyProblem`."""
     sealed = value(connection, SQL["find_canary"])
     if key is None:
         key = make_key(path) if sealed is None and not path.exists() else read_key(path)
@@ -81,8 +83,8 @@ def check_version() -> None:
     found = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if found < OLDEST_SQLITE:
         raise StoreUnavailable(
-            f"SQLite {apsw.sqlite_lib_version()} can lose committed mail; {'.'.join(map(str, OLDEST_SQLITE))} or newer is needed. "
-            "Run: pip install --upgrade apsw"
+            f"SQLite {apsw.sqlite_lib_version()} can lose committed mail; "
+            f"{'.'.join(map(str, OLDEST_SQLITE))} or newer is needed. Run: pip install --upgrade apsw"
         )
 
 

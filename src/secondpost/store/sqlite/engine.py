@@ -31,7 +31,7 @@ from secondpost.store.sqlite.connections import (
 )
 from secondpost.store.sqlite.reserve import Reserve
 from secondpost.store.sqlite.rows import encode, fetch, value
-from secondpost.store.sqlite.trouble import FULL, is_full, is_lasting, told
+from secondpost.store.sqlite.trouble import FULL, is_lasting, told
 from secondpost.store.sqlite.writer import Writer
 from secondpost.store.tails import tail_files
 
@@ -156,7 +156,7 @@ class Engine:
         if not self.reserve.restore():
             return self._write_but_accepts(run)
         answers = self._try(run)
-        if is_full(answers[0]):
+        if answers[0] is FULL:
             self.reserve.give()
             return self._write_but_accepts(run)
         return answers
@@ -184,7 +184,7 @@ class Engine:
     # Between commits -----------------------------------------------------------------------------------------------
 
     def _tidy(self, idle: bool) -> None:
-        """Move committed pages into the database, never on the path of a commit; when idle, also see to search and reserve."""
+        """Move committed pages into the database, off the path of commits; when idle, see to search and reserve."""
         if self.trouble is not None:
             return
         if idle:

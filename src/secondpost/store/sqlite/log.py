@@ -17,10 +17,10 @@ from secondpost.store.base import Depth, LogEntry, LogRow, Query
 from secondpost.store.sqlite.batch import CONTENT_PLACE, TRANSCRIPT_PLACE
 from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.rows import encode, fetch, ms, names, value, when, when_or_none
-from secondpost.store.words import match
 from secondpost.store.statements import statements
 from secondpost.store.tails import FileTail, tail_path
 from secondpost.store.vault import Vault
+from secondpost.store.words import match
 
 _SQL = statements("sqlite/log")
 
@@ -190,6 +190,6 @@ def _under_way(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for delivery in deliveries:
         if delivery["state"] is State.SENDING:
             known = {"number": delivery["attempt"]} | {name: delivery[name] for name in ("connection", "started")}
-            rest = {"ended": None, "phase": "point", "outcomes": [], "note": "", "transcript": ""}
+            rest: dict[str, Any] = {"ended": None, "phase": "point", "outcomes": [], "note": "", "transcript": ""}
             going.setdefault(delivery["attempt"], known | rest)
     return list(going.values())

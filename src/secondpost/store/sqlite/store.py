@@ -23,7 +23,7 @@ from secondpost.store.tails import FileTailWriter, tail_path
 
 
 class SqliteStore(SqliteQueue, SqlitePurge, SqliteLog, SqliteSettings):
-    """`folder` gets the database, its key, large bodies. `key`: 32 bytes, instead of the file `secret.key` in the folder."""
+    """`folder` gets the database, its key, large bodies. `key`: 32 bytes, instead of the folder's file `secret.key`."""
 
     def __init__(self, folder: Path, *, key: bytes | None = None) -> None:
         self._engine = Engine(folder, key)
@@ -44,7 +44,7 @@ class SqliteStore(SqliteQueue, SqlitePurge, SqliteLog, SqliteSettings):
             raise FULL
 
     async def index(self, limit: int = 500) -> int:
-        """Let the search index catch up by up to `limit` messages; returns how many. It also does so by itself when idle."""
+        """Let the search index catch up by up to `limit` messages; returns how many. When idle it does so by itself."""
         return await self._engine.write(lambda db: self._engine.index(db, limit))
 
     async def check(self) -> None:

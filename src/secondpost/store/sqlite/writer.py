@@ -21,7 +21,7 @@ PAUSE = 1.0  # seconds without asks after which the thread tidies up
 
 
 class Writer:
-    """`work` answers a batch, in order, with values or exceptions; `tidy` is called after each, and when nothing is asked for."""
+    """`work` answers a batch, in order, with values or errors. `tidy` is called after each, and when idle (True)."""
 
     def __init__(self, work: Callable[[list[Ask]], list[Any]], tidy: Callable[[bool], None]) -> None:
         self._work = work
@@ -79,7 +79,8 @@ class Writer:
             answers = self._work(asks)
         except BaseException as error:  # a bug of ours must not leave callers waiting for ever
             logger.exception("the writer failed")
-            answers = [StoreUnavailable(f"The store failed by a fault of our own ({error!r}). Nothing was written.")] * len(asks)
+            told = StoreUnavailable(f"The store failed by a fault of our own ({error!r}). Please report it.")
+            answers = [told] * len(asks)
         self._loop.call_soon_threadsafe(_resolve, asks, answers)
 
     def _safely_tidy(self, idle: bool) -> None:
