@@ -24,6 +24,7 @@ from secondpost.config.settings import Smtp
 from secondpost.core.message import Tail
 from secondpost.entrypoints.auth import LogIns
 from secondpost.entrypoints.smtp import SmtpListener, Spans
+from secondpost.entrypoints.smtp_places import Places
 from secondpost.entrypoints.smtp_session import SmtpSession
 from secondpost.errors import ConfigError, Refusal, StoreUnavailable
 from secondpost.service.credentials import Client
@@ -394,8 +395,9 @@ def test_a_large_message_that_is_broken_off_leaves_nothing(rig):
     raw.reply()
     raw.say(*ENVELOPE)
     raw.sock.sendall(CONTENT + b"x\r\n" * 300_000)
+    wait_until(lambda: rig.tails)
     raw.reset()
-    wait_until(lambda: rig.tails and rig.tails[0].is_abandoned)
+    wait_until(lambda: rig.tails[0].is_abandoned)
     assert rig.drafts == []
 
 
@@ -554,17 +556,25 @@ def test_a_log_in_whose_client_leaves_harms_nobody(rig):
 
 def test_s07_a_peer_that_cannot_be_named_is_not_trusted(rig):
     class Gone:
-        aborted = False
+        closed = False
 
         def get_extra_info(self, name: str) -> None:
             return None
 
-        def abort(self) -> None:
-            self.aborted = True
+        def is_closing(self) -> bool:
+            return self.closed
+
+        def write(self, data: bytes) -> None:
+            assert data.startswith(b"421")
+
+        def close(self) -> None:
+            self.closed = True
 
     session, gone = SmtpSession(rig.listener), Gone()
     session.connection_made(gone)  # type: ignore[arg-type]
-    assert gone.aborted
+    assert gone.closed
+    assert session.session.receive(ENVELOPE[0]) == []
+    assert session.session.closed
 
 
 # ── TLS ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -587,6 +597,22 @@ def test_tls_from_the_first_byte(launch, tls, trusting):
     with smtplib.SMTP_SSL(HOST, rig.port, context=trusting, timeout=10) as client:
         client.sendmail(SENDER, [TO], CONTENT)
     assert rig.drafts[0].tls
+
+
+def test_tls_from_the_first_byte_begins_only_where_there_is_a_place(launch, tls, trusting):
+    settings = tls | {"listen": [{"address": f"{HOST}:0", "tls": "implicit"}], "max_sessions": 2}
+    rig = launch(settings, spans=Spans(handshake=0.5))
+    silent = [Raw(rig) for _ in range(3)]
+    assert [raw.reply() for raw in reversed(silent)] == [b""] * 3
+    for raw in silent:
+        raw.close()
+    with contextlib.suppress(OSError), Raw(rig) as raw:
+        raw.sock.sendall(b"EHLO x\r\n" * 10)
+        raw.reply()
+    for _ in range(5):
+        with smtplib.SMTP_SSL(HOST, rig.port, context=trusting, timeout=10) as client:
+            client.sendmail(SENDER, [TO], CONTENT)
+        wait_until(lambda: rig.listener._places._taken == 0)
 
 
 def test_s04_what_was_sent_before_tls_is_never_obeyed(launch, tls, trusting):
@@ -730,22 +756,21 @@ def test_more_sessions_than_there_are_places_are_told_to_come_later(launch):
     rig.send()
     for raw in raws:
         raw.close()
+    wait_until(lambda: rig.listener._places._taken == 0)
 
 
-def test_off_this_machine_an_address_has_its_own_number_of_places(launch, tls):
-    rig = launch({"max_sessions_per_address": 2, "deny": ["203.0.113.0/24"]})
-
-    def admitted(peer):
-        session = SmtpSession(rig.listener)
-        session.peer = peer
-        return rig.listener.admit(session)[:3]
-
-    assert [admitted("192.0.2.1") for _ in range(3)] == [b"", b"", b"421"]
-    assert [admitted(f"2001:db8::{number}") for number in range(3)] == [b"", b"", b"421"]
-    assert admitted("2001:db8:0:1::1") == b""
-    assert [admitted(HOST) for _ in range(5)] == [b""] * 5
-    assert [admitted("203.0.113.9"), admitted("::ffff:203.0.113.9")] == [b"554", b"554"]
-    rig.listener._sessions.clear()
+def test_off_this_machine_an_address_has_its_own_number_of_places():
+    places = Places(
+        Smtp.model_validate({"max_sessions_per_address": 2, "max_sessions": 10, "deny": ["203.0.113.0/24"]})
+    )
+    assert [places.take("192.0.2.1")[:3] for _ in range(3)] == [b"", b"", b"421"]
+    assert [places.take(f"2001:db8::{number}")[:3] for number in range(3)] == [b"", b"", b"421"]
+    assert places.take("2001:db8:0:1::1") == b""
+    assert [places.take("203.0.113.9")[:3], places.take("::ffff:203.0.113.9")[:3]] == [b"554", b"554"]
+    places.give_back("192.0.2.1")
+    assert [places.take("::ffff:192.0.2.1")[:3], places.take("192.0.2.1")[:3]] == [b"", b"421"]
+    assert [places.take(f"198.51.100.{number}")[:3] for number in range(5)] == [b""] * 4 + [b"421"]
+    assert [places.take(HOST)[:3], places.take("::1")[:3]] == [b"", b"421"], "a tenth is kept for this machine"
 
 
 # ── start and stop ──────────────────────────────────────────────────────────────────────────────────────────────────

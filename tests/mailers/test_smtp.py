@@ -115,7 +115,7 @@ async def test_a_session_carries_only_so_many_messages(provider):
 
 @pytest.mark.parametrize("chaining", [True, False], ids=["chained", "not_chained"])
 async def test_many_messages_share_few_sessions_and_arrive_once(provider, chaining):
-    async with reaching(provider, sessions=3, chaining=chaining) as mailer:
+    async with reaching(provider, sessions=3, chaining=chaining, command=30) as mailer:
         reports = await asyncio.gather(*[send(mailer, crossing=Crossing(delay=random.random() / 100)) for _ in range(200)])
         assert mailer.capacity == (6 if chaining else 3)
     assert {words(report.outcomes[0]) for report in reports} == {"accepted"}
@@ -632,7 +632,7 @@ class Keep:
 async def test_aiosmtpd_takes_our_mail():
     keep = Keep()
     controller = Controller(
-        keep, hostname=HOST, port=free_port(), auth_required=True, auth_require_tls=False, enable_SMTPUTF8=True,
+        keep, hostname=HOST, port=free_port(), auth_require_tls=False, enable_SMTPUTF8=True,
         authenticator=lambda *_: AuthResult(success=True),
     )  # fmt: skip
     controller.start()

@@ -8,16 +8,17 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections import Counter
 from collections.abc import Callable, Coroutine
-from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from secondpost.config.kinds import Listener
 from secondpost.config.settings import Smtp
 from secondpost.core import address
-from secondpost.entrypoints.auth import Check, LogIns, is_loopback, network_of
-from secondpost.entrypoints.smtp_session import BUDGET, STOPPING, SmtpSession
+from secondpost.entrypoints.auth import Check, LogIns, is_loopback
+from secondpost.entrypoints.smtp_answers import STOPPING
+from secondpost.entrypoints.smtp_places import Places
+from secondpost.entrypoints.smtp_session import BUDGET, SmtpSession
+from secondpost.entrypoints.smtp_sockets import BACKLOG, bind, certificate
 from secondpost.errors import ConfigError, Refusal
 from secondpost.service.credentials import Client
 from secondpost.service.submit import Draft
@@ -27,13 +28,8 @@ from secondpost.wire.smtp_server import Profile, ServerLimits, Session
 logger = logging.getLogger(__name__)
 
 MEMORY = 64 << 20  # bytes of messages that are being committed or written, over all sessions
-BACKLOG = 1024
 TICK = 1.0
 LAST_SECONDS = 2.0  # for removing what was written of messages that will never be whole
-
-TOO_MANY = b"421 4.7.0 Too many connections: try again later\r\n"
-TOO_MANY_OF_YOURS = b"421 4.7.0 Too many connections from your address: close some\r\n"
-DENIED = b"554 5.7.1 Your address is not served\r\n"
 
 Submit = Callable[[Draft], "asyncio.Future[Receipt]"]
 
@@ -73,7 +69,7 @@ class SmtpListener:
         self._config = config
         self._log_ins = log_ins or (LogIns(authenticate) if authenticate else None)
         self._tls: ssl.SSLContext | None = None
-        self._deny = [ip_network(network) for network in config.deny]
+        self._places = Places(config)
         limits = ServerLimits(message=config.max_message_bytes, recipients=config.max_recipients)
         hostname = config.hostname or socket.getfqdn()
         self._profile = Profile(hostname=hostname, limits=limits, normalize=config.normalise_line_ends)
@@ -81,8 +77,6 @@ class SmtpListener:
         self._servers: list[asyncio.Server] = []
         self._acceptors: list[asyncio.Task[None]] = []
         self._sessions: set[SmtpSession] = set()
-        self._places = 0  # taken by sessions and handshakes
-        self._per_network: Counter[str] = Counter()
         self._held_back: set[SmtpSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()  # a session or a task
@@ -93,7 +87,7 @@ class SmtpListener:
 
     async def start(self) -> None:
         """Listen. Raises `ConfigError`."""
-        self._tls = _certificate(self._config)
+        self._tls = certificate(self._config)
         self.is_stopping = False
         for listener in self._config.listen:
             self._check(listener)
@@ -120,7 +114,7 @@ class SmtpListener:
 
     async def _listen(self, listener: Listener) -> None:
         loop = asyncio.get_running_loop()
-        for sock in await _bind(listener):
+        for sock in await bind(listener):
             self._sockets.append(sock)
             if listener.tls:
                 self._acceptors.append(loop.create_task(self._accept(sock)))
@@ -140,8 +134,7 @@ class SmtpListener:
                 self.spawn(self._welcome(client, address[0]))
 
     async def _welcome(self, client: socket.socket, peer: str) -> None:
-        sorry = self._enter(peer)
-        if sorry:
+        if self._places.take(peer):
             client.close()
             return
         session = SmtpSession(self, peer=peer)
@@ -149,22 +142,16 @@ class SmtpListener:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: session, client, ssl=self._tls, ssl_handshake_timeout=self.spans.handshake
             )
-        except OSError:
+        except OSError:  # ssl.SSLError is one
             client.close()
         finally:
-            if session not in self._sessions:
-                self._leave(peer)
+            if not session.is_connected:
+                self._places.give_back(peer)
 
     async def stop(self, grace: float) -> None:
         """Take no more sessions; let messages that are under way be answered for at most `grace` seconds."""
         self.is_stopping = True
-        for acceptor in self._acceptors:
-            acceptor.cancel()
-        for server in self._servers:
-            server.close()
-        for sock in self._sockets:
-            sock.close()
-        self._sockets.clear()
+        self._close_doors()
         for session in list(self._sessions):
             session.let_go(STOPPING)
         with contextlib.suppress(TimeoutError):
@@ -182,6 +169,15 @@ class SmtpListener:
         if self._ticker is not None:
             self._ticker.cancel()
 
+    def _close_doors(self) -> None:
+        for acceptor in self._acceptors:
+            acceptor.cancel()
+        for server in self._servers:
+            server.close()
+        for sock in self._sockets:
+            sock.close()
+        self._sockets.clear()
+
     # ── what sessions ask for ───────────────────────────────────────────────────────────────────────────────────────
 
     def session(self, peer: str, *, tls: bool) -> Session:
@@ -198,13 +194,13 @@ class SmtpListener:
 
     def admit(self, session: SmtpSession) -> bytes:
         """Why it cannot come in, or nothing."""
-        sorry = self._enter(session.peer)
+        sorry = self._places.take(session.peer)
         if not sorry:
             self._sessions.add(session)
         return sorry
 
     def admitted(self, session: SmtpSession) -> None:
-        """Its handshake is done."""
+        """It had a place already, and its handshake is done."""
         self._sessions.add(session)
 
     def gone(self, session: SmtpSession) -> None:
@@ -212,36 +208,8 @@ class SmtpListener:
         if session in self._sessions:
             self._sessions.discard(session)
             self._held_back.discard(session)
-            self._leave(session.peer)
+            self._places.give_back(session.peer)
             self._ended.set()
-
-    def _enter(self, peer: str) -> bytes:
-        """Take a place, or say why not. A tenth is kept for programs on this machine."""
-        places, network = self._config.max_sessions, _network(peer)
-        if network and self._is_denied(peer):
-            return DENIED
-        if self._places >= (places - places // 10 if network else places):
-            return TOO_MANY
-        if network and self._per_network[network] >= self._config.max_sessions_per_address:
-            return TOO_MANY_OF_YOURS
-        self._places += 1
-        if network:
-            self._per_network[network] += 1
-        return b""
-
-    def _leave(self, peer: str) -> None:
-        self._places -= 1
-        if network := _network(peer):
-            self._per_network[network] -= 1
-            if not self._per_network[network]:
-                del self._per_network[network]
-
-    def _is_denied(self, peer: str) -> bool:
-        if not self._deny:
-            return False
-        client = ip_address(peer.partition("%")[0])
-        mapped = getattr(client, "ipv4_mapped", None)
-        return any((mapped or client) in network for network in self._deny)
 
     def weigh(self, size: int) -> None:
         """Account for `size` more bytes in memory, or fewer."""
@@ -288,46 +256,8 @@ class SmtpListener:
 
     def _tick(self) -> None:
         """One timer for all sessions: a timer for each command would cost more than the command."""
-        for session in list(self._sessions):
-            session.check_deadlines(self.now)  # of a second ago, as `seen` is: never too early
         loop = asyncio.get_running_loop()
-        self.now = loop.time()
         self._ticker = loop.call_later(TICK, self._tick)
-
-
-def _network(peer: str) -> str:
-    """Whose places `peer` takes; programs on this machine only share the whole."""
-    return "" if is_loopback(peer) else network_of(peer)
-
-
-async def _bind(listener: Listener) -> list[socket.socket]:
-    """Sockets for every address that the host has (`localhost` may have two)."""
-    sockets: list[socket.socket] = []
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(listener.host, listener.port, type=socket.SOCK_STREAM)
-        for family, *_, address in dict.fromkeys(found):
-            sockets.append(socket.create_server(address[:2], family=family, backlog=BACKLOG))
-            sockets[-1].setblocking(False)
-    except OSError as error:
-        for sock in sockets:
-            sock.close()
-        raise ConfigError(
-            f"SMTP cannot listen on {listener}: {error.strerror or error}. Nothing was started. Stop what uses it "
-            f"(see `ss -ltnp 'sport = :{listener.port}'`), or set another one: [smtp] listen, or SECONDPOST_SMTP__LISTEN."
-        ) from None
-    return sockets
-
-
-def _certificate(config: Smtp) -> ssl.SSLContext | None:
-    if config.tls_certificate is None or config.tls_key is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(config.tls_certificate, config.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"The certificate {config.tls_certificate} with the key {config.tls_key} cannot be used: {error}. "
-            "SMTP was not started. Check that both files are PEM, belong together, and can be read by this user."
-        ) from None
-    return context
+        before, self.now = self.now, loop.time()
+        for session in list(self._sessions):
+            session.check_deadlines(before)  # `seen` is of a tick, too: this is never early

@@ -7,7 +7,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, cast
 
-from secondpost.core.message import Tail, id_text
+from secondpost.core.message import Tail
+from secondpost.entrypoints.smtp_answers import STOPPING, TIMED_OUT, excuse, taken
 from secondpost.entrypoints.smtp_upload import Upload
 from secondpost.errors import Refusal, StoreUnavailable
 from secondpost.service.credentials import Client
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from secondpost.entrypoints.smtp import SmtpListener
 
 logger = logging.getLogger(__name__)
-
-TIMED_OUT = b"421 4.4.2 You took too long; good bye\r\n"
-STOPPING = b"421 4.3.2 We are being stopped: try again in a moment\r\n"
-FAILED = b"451 4.3.0 The message could not be taken, by a fault of ours: try again later\r\n"
-STORE_BUSY = b"452 4.3.1 The store is busy or full: try again later. Nothing was stored\r\n"
 
 HELD_LIMIT = 65_536  # bytes that may arrive ahead of our answer
 CLOSING = 10.0  # seconds for the client to take our last words
@@ -48,6 +44,7 @@ class SmtpSession(asyncio.Protocol):
         self._weight = 0  # bytes of ours in the budget, while the message is being committed
         self._paused = 0
         self._ended = False  # the client has closed its half
+        self.is_connected = False
         self.peer = peer
         self.seen = self.since = listener.now
         self.received = 0  # bytes since `seen`
@@ -55,28 +52,24 @@ class SmtpSession(asyncio.Protocol):
     # ── asyncio.Protocol ────────────────────────────────────────────────────────────────────────────────────────────
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.is_connected = True
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance
         if self.peer:
             self.session = self._listener.session(self.peer, tls=True)
             self._listener.admitted(self)
-        elif not self._admit():
-            return
-        self.transport.write(self.session.take_output())
+        else:
+            self._admit()
+        self._handle([])
 
-    def _admit(self) -> bool:
+    def _admit(self) -> None:
         name = self.transport.get_extra_info("peername")
-        if not isinstance(name, tuple):
-            # It has reset the connection already. What it sent can still be read, but nobody knows whose it is.
-            self.transport.abort()
-            return False
-        self.peer = name[0]
-        sorry = self._listener.admit(self)
-        if sorry:
-            self.transport.write(sorry)
-            self.transport.close()
-            return False
+        self.peer = name[0] if isinstance(name, tuple) else ""
         self.session = self._listener.session(self.peer, tls=False)
-        return True
+        # Without a name it has reset the connection already. What it sent can still be read, but nobody knows whose it is.
+        sorry = self._listener.admit(self) if self.peer else STOPPING
+        if sorry:
+            self.session.output = b""
+            self.session.hang_up(sorry)
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
@@ -104,7 +97,7 @@ class SmtpSession(asyncio.Protocol):
 
     def pause(self, why: int) -> None:
         """Read no more until every reason is gone: TCP makes the client wait."""
-        if not self._paused:
+        if not self._paused and not self.transport.is_closing():
             self.transport.pause_reading()
         self._paused |= why
 
@@ -155,7 +148,7 @@ class SmtpSession(asyncio.Protocol):
         try:
             future = self._listener.submit(self._draft(letter, self._listener.new_id(), None))
         except Exception as error:
-            return self.session.answer(_excuse(error))
+            return self.session.answer(excuse(error))
         self._weight = len(letter.content)
         self._listener.weigh(self._weight)
         future.add_done_callback(self._committed)
@@ -185,15 +178,16 @@ class SmtpSession(asyncio.Protocol):
         self._listener.weigh(-self._weight)
         self._weight = 0
         try:
-            reply = _taken(future.result())
+            reply = taken(future.result())
         except (Exception, asyncio.CancelledError) as error:
-            reply = _excuse(error)
+            reply = excuse(error)
         self._answer(reply)
 
     def _answer(self, reply: bytes) -> None:
         if self.transport.is_closing():
             return  # the client left while we committed: the message stays (F48)
-        self.since = self._listener.now
+        if reply.startswith(b"2"):
+            self.since = self._listener.now
         self._handle(self.session.answer(reply))
         self.resume(AHEAD)
         if self.session.mode == WAIT:
@@ -226,14 +220,14 @@ class SmtpSession(asyncio.Protocol):
             future = self._listener.submit(self._draft(letter, upload.number, tail))
         except Exception as error:
             upload.abandon()
-            self._answer(_excuse(error))
+            self._answer(excuse(error))
             return
         try:
-            reply = _taken(await asyncio.shield(future))
+            reply = taken(await asyncio.shield(future))
         except Exception as error:
             if isinstance(error, Refusal | StoreUnavailable):
                 upload.abandon()  # surely not stored; after any other error the store may refer to it
-            reply = _excuse(error)
+            reply = excuse(error)
         self._answer(reply)
 
     # ── log-in, TLS, the end ────────────────────────────────────────────────────────────────────────────────────────
@@ -246,7 +240,7 @@ class SmtpSession(asyncio.Protocol):
             self._handle(session.refused_login(refusal(refused)))
             return
         if client is None:
-            logger.warning("SMTP: a log-in from %s failed", self.peer or "a Unix socket")
+            logger.warning("SMTP: a log-in from %s failed", self.peer)
         elif client.senders:
             session.check_sender = self._listener.sender_check(client)
         self._client = client
@@ -283,7 +277,7 @@ class SmtpSession(asyncio.Protocol):
         if self.session.closed:
             if now - self.seen > CLOSING:
                 self.transport.abort()
-        elif self.session.mode == WAIT or self._paused:
+        elif self.session.mode == WAIT or self._paused & ~UNREAD:
             self.seen = now  # it is our turn
         elif self._is_late(now):
             self.hang_up(TIMED_OUT)
@@ -301,18 +295,3 @@ class SmtpSession(asyncio.Protocol):
             return not enough
         unfinished = self.session.held or self.session.mode == LOGIN
         return quiet > (spans.command if unfinished else spans.idle)
-
-
-def _taken(receipt: Receipt) -> bytes:
-    return b"250 2.0.0 Ok: queued as %b\r\n" % id_text(receipt.id).encode()
-
-
-def _excuse(error: BaseException) -> bytes:
-    """The reply for what went wrong. All but a refusal is ours to mend, so the client may try again."""
-    if isinstance(error, Refusal):
-        return refusal(error)
-    if isinstance(error, StoreUnavailable | OSError):
-        logger.warning("SMTP: a message was not taken, and its client told to come back: %s", error)
-        return STORE_BUSY
-    logger.error("SMTP: a message could not be taken", exc_info=error)
-    return FAILED

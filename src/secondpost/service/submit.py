@@ -135,11 +135,7 @@ class Submit:
     ) -> Submission:
         private = summary.private
         verdict = self.desk.choose(draft, summary, message)
-        try:
-            wanted = private.get("secondpost-priority")
-            priority = draft.priority or verdict.priority or (Priority.parse(wanted) if wanted else Priority.NORMAL)
-        except ValueError as error:
-            raise Refusal(550, "5.6.0", f"Secondpost-Priority: {error}. Nothing was stored.", "priority") from None
+        priority = _priority(draft.priority, verdict.priority, private.get("secondpost-priority", ""))
         withheld = self.desk.withheld(draft.recipients, verdict)
         hold = hold and len(withheld) < len(draft.recipients) and self.worker.has_room(message.size, verdict.connections)
         return Submission(
@@ -171,6 +167,18 @@ class Submit:
             self.worker.room.give(submission.message.size)
             return
         self.worker.take(lease_of(submission))
+
+
+def _priority(asked: Priority | None, by_rule: Priority | None, field: str) -> Priority:
+    """The first that was given: by the entrypoint, by Smart Routing, by the header field. Raises `Refusal`."""
+    if asked is not None:
+        return asked
+    if by_rule is not None:
+        return by_rule
+    try:
+        return Priority.parse(field) if field else Priority.NORMAL
+    except ValueError as error:
+        raise Refusal(550, "5.6.0", f"Secondpost-Priority: {error}. Nothing was stored.", "priority") from None
 
 
 def lease_of(submission: Submission, *, trace: bool = False) -> Lease:

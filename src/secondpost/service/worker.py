@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from secondpost.core import breaker, fallback, limits
+from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
 from secondpost.core.priority import Policy, Priority
@@ -201,7 +202,7 @@ class Worker:
         except StoreUnavailable as error:
             return _same(lease, Deferred(Fault.LOCAL, str(error)))
         except Exception as error:
-            logger.exception("attempt failed by a fault of our own", extra={"message": lease.id, "connection": line.name})
+            logger.exception("attempt failed by a fault of our own", extra={"id": rfc5322.id_text(lease.id), "connection": line.name})
             reply = f"internal error: {type(error).__name__}"
             return _same(lease, Unclear(reply) if passage.started else Deferred(Fault.LOCAL, reply))
 
@@ -306,7 +307,7 @@ class Worker:
         error = done.exception()
         if error is None:
             if not done.result():
-                logger.warning("a result came too late: the lease was lost", extra={"message": record.message})
+                logger.warning("a result came too late: the lease was lost", extra={"id": rfc5322.id_text(record.message)})
             return
         # Sent but not recorded is how duplicates are made: send nothing more until it is on disk.
         logger.error("a result could not be written down; sending pauses: %s", error)

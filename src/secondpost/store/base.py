@@ -33,7 +33,7 @@ class Submission:
     notes: str = ""  # why this route, as JSON for the timeline
     tag: str = ""
     key: str = ""  # idempotency key, unique per client for 24 hours
-    digest: str = ""  # with a key: a hash of what the client gave; else the store hashes envelope, subject, From and body
+    digest: str = ""  # with a key: a hash of what the client gave; else the store hashes envelope and body
     worker: str = ""  # given: the deliveries start as leased by this worker, with fence 1
     withheld: Mapping[str, str] = field(default_factory=dict)  # recipient -> why it is cancelled at once
     parent: int | None = None  # the message that this one resends

@@ -49,13 +49,13 @@ def printable(line: bytes) -> str:
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
 
 
-_ID = re.compile(r"(?:queued as|id[=:]|[Oo][Kk]:?) *<?((?!queued|id[=:])[\w.@+/=-]{6,})")
+_ID = re.compile(r"(?:queued as|\bid[=:]) *<?([\w.@+/=-]+)|\b[Oo][Kk]:? +<?((?!queued)[\w.@+/=-]{6,})")
 
 
 def provider_id(text: str) -> str:
     """Their name for the message, where the reply to the dot tells it: "250 2.0.0 Ok: queued as 4D2F1"."""
     found = _ID.search(text)
-    return found[1] if found else ""
+    return (found[1] or found[2]) if found else ""
 
 
 class Replies:

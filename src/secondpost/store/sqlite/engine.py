@@ -81,7 +81,7 @@ class Engine:
     def _connect(self) -> None:
         self.trouble = None
         old = self.path.exists() and self.path.stat().st_size
-        writing = self.writing = self._keep(connect(self.path, WRITER))
+        writing = self.write_connection = self._keep(connect(self.path, WRITER))
         if old and old <= CHECKED_SIZE:
             check(writing)
         migrate(writing)
@@ -91,7 +91,7 @@ class Engine:
         self.bodies.mkdir(mode=0o700, exist_ok=True)
         self._remove_orphans()
         self.reserve.restore()
-        self.reading = self._keep(connect(self.path, READER))
+        self.read_connection = self._keep(connect(self.path, READER))
 
     def _keep(self, connection: apsw.Connection) -> apsw.Connection:
         self._open_connections.insert(0, connection)
@@ -100,7 +100,7 @@ class Engine:
     def _remove_orphans(self) -> None:
         """Large bodies whose message was never accepted: the process died while they arrived."""
         tails = dict(tail_files(self.bodies))
-        kept = {message for (message,) in fetch(self.writing, SQL["with_content"], (encode(list(tails)),))}
+        kept = {message for (message,) in fetch(self.write_connection, SQL["with_content"], (encode(list(tails)),))}
         for message in tails.keys() - kept:
             tails[message].unlink(missing_ok=True)
 
@@ -132,7 +132,7 @@ class Engine:
 
     def _read(self, work: Callable[[apsw.Connection], T]) -> T:
         with told():
-            return work(self.reading)
+            return work(self.read_connection)
 
     def apart(self, work: Callable[[apsw.Connection], T]) -> T:
         """Do something long on a connection of its own, in the caller's thread."""
@@ -178,8 +178,8 @@ class Engine:
             return [error] * len(run)
 
     def _alone(self, work: Callable[[apsw.Connection], Any]) -> Any:
-        with transaction(self.writing):
-            return work(self.writing)
+        with transaction(self.write_connection):
+            return work(self.write_connection)
 
     # Between commits -----------------------------------------------------------------------------------------------
 
@@ -189,11 +189,11 @@ class Engine:
             return
         if idle:
             self.reserve.restore()
-            with transaction(self.writing):
-                self.index(self.writing, INDEX_BATCH)
-        written = self.writing.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
+            with transaction(self.write_connection):
+                self.index(self.write_connection, INDEX_BATCH)
+        written = self.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
         if written - self._checkpointed > (0 if idle else WAL_PAGES):
-            self.writing.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self.write_connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._checkpointed = written
 
     def index(self, db: apsw.Connection, limit: int) -> int:
