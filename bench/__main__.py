@@ -1,6 +1,7 @@
 """`python -m bench [NAME…] [--quick]`: the gateway and Postfix, measured in one run."""
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ MEASUREMENTS: dict[str, Measurement] = {
 
 def main() -> int:
     options = _parser().parse_args()
+    # Stopped from outside we still stop whom we started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if missing := Postfix.missing():
         progress(f"! {missing}; there is nothing to compare with.")
         return 1

@@ -13,7 +13,7 @@ from bench.machine import memory, wait_for_greeting
 from bench.report import Section, progress, rate
 
 SIZES = (0, 100_000, 1_000_000)
-QUICK = (0, 20_000)
+QUICK = (0, 50_000)
 DRAIN = 10.0  # seconds
 
 

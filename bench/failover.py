@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bench.faults import FAULTS, Fault
 from bench.gateway import Gateway
-from bench.load import Load, Run, Sink, drive
+from bench.load import Load, Run, Sink, drive, remarks
 from bench.postfix import Postfix
 from bench.report import Section, progress, rate
 
@@ -34,11 +34,13 @@ class Cost:
 
 def measure(*, quick: bool) -> Section:
     healthy = {relay.name: _healthy(relay, quick=quick).per_second for relay in (Gateway, Postfix)}
+    ours = list[Run]()
     rows = [_row("none: healthy", healthy, "–", healthy, ["–", "–"])]
     for name, fault in FAULTS.items():
         costs = {relay.name: _cost(relay, fault, quick=quick) for relay in (Gateway, Postfix)}
         for relay, cost in costs.items():
             progress(f"failover: primary {name}, {relay}: first after {cost.first}, then {rate(cost.per_second)}/s")
+        ours.append(costs[Gateway.name].steady)
         rates = {relay: cost.per_second for relay, cost in costs.items()}
         rows.append(_row(name, rates, _extra(rates, healthy), healthy, [cost.first for cost in costs.values()]))
     return Section(
@@ -48,6 +50,7 @@ def measure(*, quick: bool) -> Section:
         "both sides; Postfix uses `smtp_fallback_relay`. Rates are what reached the backup.",
         columns=COLUMNS,
         rows=rows,
+        remarks=remarks(ours),
     )
 
 

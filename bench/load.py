@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -121,6 +121,16 @@ def drive(relay: Relay, sink: Sink, load: Load, *, accept_within: float = 120.0,
         error = _complaint(process)
     seconds = accepted if accepted is not None else accept_within
     return Run(load=load, accept_seconds=seconds, arrived=arrived, watch=watch, error=error)
+
+
+def remarks(runs: Iterable[Run]) -> list[str]:
+    """What a reader of the table must know about its runs."""
+    runs, found = list(runs), []
+    if wrong := sum(bool(run.error) or run.delivered != run.load.messages for run in runs):
+        found.append(f"Not everything arrived exactly once in {wrong} of {len(runs)} runs.")
+    if disturbed := sum(run.watch.disturbed for run in runs):
+        found.append(f"Other work disturbed {disturbed} of {len(runs)} runs (more than 40 % of a core).")
+    return found
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from bench.gateway import Gateway
-from bench.load import Load, Relay, Run, Sink, drive
+from bench.load import Load, Relay, Run, Sink, drive, remarks
 from bench.postfix import Postfix
 from bench.report import Section, median, progress, rate, times
 
@@ -35,7 +35,7 @@ def measure(*, quick: bool) -> Section:
         "the sink.",
         columns=["load", "Secondpost", "Postfix", "ratio", "CPU ms/message", "MiB", "no relay"],
         rows=[_row(runs, scenario) for scenario in SCENARIOS],
-        remarks=_remarks([run for several in runs.values() for run in several]),
+        remarks=remarks(run for several in runs.values() for run in several),
     )
 
 
@@ -79,12 +79,3 @@ def _line(run: Run) -> str:
     text = f"accepted {rate(run.accepted_per_second)}/s, end to end {rate(run.delivered_per_second)}/s"
     text += f", {run.delivered} of {run.load.messages}"
     return text + (", disturbed" if run.watch.disturbed else "") + (f", {run.error}" if run.error else "")
-
-
-def _remarks(runs: list[Run]) -> list[str]:
-    remarks = []
-    if wrong := [run for run in runs if run.error or run.delivered != run.load.messages]:
-        remarks.append(f"Not everything arrived exactly once in {len(wrong)} of {len(runs)} runs.")
-    if disturbed := sum(run.watch.disturbed for run in runs):
-        remarks.append(f"Other work disturbed {disturbed} of {len(runs)} runs (more than 40 % of a core).")
-    return remarks

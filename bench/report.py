@@ -1,5 +1,6 @@
 """A measurement's result as a table: for a terminal, and for docs/benchmark.md."""
 
+import os
 import re
 import statistics
 import sys
@@ -7,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-INTRODUCTION = """\
+CORES = {1: "one core", 2: "two cores", 4: "four cores"}.get(os.cpu_count() or 1, f"{os.cpu_count()} cores")
+INTRODUCTION = f"""\
 # How fast, and compared with what
 
-Measured by `./dev bench`: the gateway and Postfix (its defaults) take turns in one run on one machine of two shared
-cores, on the same disk, with the same tools at both ends (Postfix's `smtp-source` and `smtp-sink`, where not said
+Measured by `./dev bench`: the gateway and Postfix (its defaults) take turns in one run on one machine ({CORES},
+shared), on the same disk, with the same tools at both ends (Postfix's `smtp-source` and `smtp-sink`, where not said
 otherwise). Numbers of another machine differ; the ratios are what to look at. Every message is on disk before it is
 accepted, by both.
 

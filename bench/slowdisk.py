@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.gateway import Gateway
-from bench.load import Load, Run, Sink, drive
+from bench.load import Load, Run, Sink, drive, remarks
 from bench.postfix import Postfix
 from bench.report import Section, median, progress, rate, times
 
@@ -51,6 +51,7 @@ def measure(*, quick: bool) -> Section:
         "one commit for all who wait buys: more sessions share each fsync.",
         columns=["sessions", "Secondpost", "Postfix", "ratio"],
         rows=[_row(sessions, rates[sessions, Gateway.name], rates[sessions, Postfix.name]) for sessions in SESSIONS],
+        remarks=remarks(run for runs in found.values() for run in runs),
     )
 
 

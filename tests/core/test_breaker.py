@@ -17,6 +17,7 @@ from secondpost.core.breaker import (
     probe,
     probe_failed,
     record,
+    release,
     reset,
     retry_at,
     signed_in,
@@ -148,6 +149,13 @@ def test_a_probe_that_was_lost_does_not_block_for_ever():
     breaker = probe(opened(), NOW)
     assert not admits(breaker, NOW + PROBE_LIMIT - timedelta(seconds=1))
     assert admits(breaker, NOW + PROBE_LIMIT)
+
+
+def test_a_probe_that_was_given_up_lets_the_next_one_go():
+    breaker = release(probe(opened(), at(5)))
+    assert admits(breaker, at(5))
+    assert release(opened()) == opened()
+    assert release(breaker) is breaker
 
 
 def test_each_failed_probe_doubles_the_pause_up_to_five_minutes():

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import gc
 import smtplib
 import socket
 import ssl
@@ -651,6 +652,8 @@ def test_a_handshake_that_is_nonsense_is_ended(launch, tls):
     rig.send()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed transport <asyncio._SSLProtocolTransport:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the same; it is asyncio's to close
 def test_a_client_that_leaves_at_starttls_harms_nobody(launch, tls):
     rig = launch(tls)
     for pause in (0, 0, 0, 0, 0.001, 0.01, 0.02):
@@ -661,6 +664,8 @@ def test_a_client_that_leaves_at_starttls_harms_nobody(launch, tls):
         raw.reset()
     wait_until(lambda: not rig.listener._sessions)
     rig.send()
+    rig.stop()
+    gc.collect()
 
 
 # ── time and numbers (S9) ───────────────────────────────────────────────────────────────────────────────────────────

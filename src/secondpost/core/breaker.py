@@ -56,7 +56,7 @@ def record(breaker: Breaker, outcome: Outcome, *, started: datetime, now: dateti
         return _succeeded(breaker, now)
     weight = _weight(outcome)
     if not weight:
-        return replace(breaker, probe=None) if breaker.probe else breaker
+        return release(breaker)
     return _failed(breaker, outcome, weight, now)
 
 
@@ -87,6 +87,11 @@ def signed_in(breaker: Breaker, now: datetime) -> Breaker:
     return replace(breaker, state=State.HALF_OPEN, probe=None, until=now)
 
 
+def release(breaker: Breaker) -> Breaker:
+    """The breaker after a probe that was given up before it could tell anything: another one may go."""
+    return replace(breaker, probe=None) if breaker.probe else breaker
+
+
 def probe_failed(breaker: Breaker, *, started: datetime, now: datetime) -> Breaker:
     """The breaker after a log-in that failed: open for twice as long."""
     if breaker.state is State.CLOSED or _is_stale(breaker, started, now):
@@ -106,7 +111,7 @@ def retry_at(breaker: Breaker) -> datetime:
 
 def telling(outcomes: Sequence[Outcome]) -> Outcome:
     """Of the outcomes of one attempt, the one that tells most of the connection; only this one is recorded."""
-    return max(outcomes, key=_rank)
+    return outcomes[0] if len(outcomes) == 1 else max(outcomes, key=_rank)
 
 
 def _rank(outcome: Outcome) -> int:

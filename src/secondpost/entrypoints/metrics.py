@@ -15,7 +15,7 @@ from secondpost.service.worker import Worker
 from secondpost.store.base import Depth, Store
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Metrics:
     """What the gateway counts since it started, and how things stand now."""
 

@@ -65,7 +65,7 @@ class SmtpSession(asyncio.Protocol):
         name = self.transport.get_extra_info("peername")
         self.peer = name[0] if isinstance(name, tuple) else ""
         self.session = self._listener.session(self.peer, tls=False)
-        # Without a name it has reset the connection already. What it sent can still be read, but nobody knows whose it is.
+        # Without a name it has reset the connection already: what it sent can still be read, but whose is it?
         sorry = self._listener.admit(self) if self.peer else STOPPING
         if sorry:
             self.session.output = b""

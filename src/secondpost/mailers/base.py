@@ -37,7 +37,7 @@ class Abilities:
     events: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Parcel:
     """What one attempt carries: the copy of the message with this connection's From rules applied, and its envelope."""
 
@@ -61,7 +61,7 @@ class Crossing(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Report:
     """What an attempt taught us: one outcome for each recipient of the parcel, in its order."""
 

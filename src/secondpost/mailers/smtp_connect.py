@@ -7,6 +7,7 @@ import asyncio
 import functools
 import ipaddress
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -182,7 +183,8 @@ def explain(error: Exception, server: Server, phase: Phase) -> str:
         return f"{where} refused the connection: nothing listens there, or a firewall says no. Check host and port."
     if phase is Phase.TLS:
         return f"{where} ended the TLS handshake ({error}). Does this port speak {'TLS from the first byte' if server.tls else 'STARTTLS'}?"
-    return f"{where} cannot be reached: {error.strerror or error}." if isinstance(error, OSError) else str(error)
+    number = error.errno if isinstance(error, OSError) else None
+    return f"{where} cannot be reached: {os.strerror(number) if number else error}."
 
 
 def _explain_tls(error: ssl.SSLError, where: str) -> str:

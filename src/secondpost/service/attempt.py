@@ -70,7 +70,7 @@ def _key(lease: Lease, line: Line) -> str:
     return hashlib.sha256(f"{lease.id} {line.name} {numbers}".encode()).hexdigest()[:40]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Result:
     """What an attempt leads to: the changes to write down, and the deliveries that go on to the next connection."""
 

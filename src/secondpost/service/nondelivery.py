@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from secondpost.core import message as rfc5322
 from secondpost.core.outcome import Outcome
 from secondpost.errors import SecondpostError
 from secondpost.service.submit import Draft, Submit

@@ -22,7 +22,7 @@ from secondpost.store.base import Delivery, Lease, Receipt, Store, Submission
 INTAKE_DEADLINE = timedelta(seconds=20)  # well inside the patience of clients, which is 30 s and more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Draft:
     """What an entrypoint hands in. `content` is the message up to 64 KiB, `tail` the rest of a larger one."""
 
@@ -58,7 +58,8 @@ class Submit:
     hostname: str
     now: Callable[[], datetime]
     new_id: Callable[[], int]
-    _dates: dict[int, str] = field(default_factory=dict)
+    _second: datetime | None = None
+    _second_text: str = ""
     _pending: dict[int, tuple[datetime, "Future[Receipt]"]] = field(default_factory=dict)
 
     def __call__(self, draft: Draft) -> "Future[Receipt]":
@@ -101,10 +102,10 @@ class Submit:
 
     def _date(self, now: datetime) -> str:
         """The Date of this second: formatted once, since many messages share it."""
-        second = int(now.timestamp())
-        if second not in self._dates:
-            self._dates = {second: rfc5322.date_text(now.astimezone())}
-        return self._dates[second]
+        second = now.replace(microsecond=0)
+        if second != self._second:
+            self._second, self._second_text = second, rfc5322.date_text(second.astimezone())
+        return self._second_text
 
     def _received(self, draft: Draft, name: str, date: str) -> bytes:
         protocol = ("UTF8" if draft.smtputf8 else "E") + "SMTP" + ("S" if draft.tls else "") + ("A" if draft.client else "")

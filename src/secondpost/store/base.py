@@ -1,6 +1,8 @@
 """What every store promises: the queue, the log, the settings. Values in, values out; SQL stays inside.
 
 Rule: whatever a method's future reports as done is committed and flushed to disk (fsync), and each write is atomic.
+
+Records that are made for every message are not frozen: that would double the price of making them. Nobody changes one.
 """
 
 from asyncio import Future
@@ -15,7 +17,7 @@ from secondpost.core.outcome import Outcome, Phase
 from secondpost.core.priority import Priority
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Submission:
     """One message to be accepted: stored whole with its deliveries, or not at all."""
 
@@ -75,7 +77,7 @@ class Lease:
     trace: bool = False  # a test: keep the transcript even of a success
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Start:
     """The attempt is about to pass the point of no return with these deliveries."""
 
@@ -88,7 +90,7 @@ class Start:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Change:
     """What becomes of one delivery: the moves it takes, in order, and what is written beside its new state."""
 
@@ -102,7 +104,7 @@ class Change:
     possible_duplicate: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Record:
     """How an attempt ended, with its changes to deliveries; one transaction.
 
@@ -203,7 +205,8 @@ class Queue(Protocol):
     ) -> list[Lease]:
         """Claim due deliveries of these routes, urgent first, oldest due first.
 
-        At most `limit` messages or `byte_limit` of content, but one message always. All claimed deliveries of one message come in one lease. Content is read with `content`."""
+        At most `limit` messages or `byte_limit` of content, but one message always. All claimed deliveries of one
+        message come in one lease. Content is read with `content`."""
         ...
 
     async def routes(self) -> list[tuple[str, ...]]:

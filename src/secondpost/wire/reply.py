@@ -49,7 +49,7 @@ def printable(line: bytes) -> str:
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
 
 
-_ID = re.compile(r"(?:queued as|\bid[=:]) *<?([\w.@+/=-]+)|\b[Oo][Kk]:? +<?((?!queued)[\w.@+/=-]{6,})")
+_ID = re.compile(r"(?:queued as|\bid[=:]) *<?([\w.@+/=-]+)|\b[Oo][Kk]:? +<?((?!queued|id[=:])[\w.@+/=-]{6,})")
 
 
 def provider_id(text: str) -> str:

@@ -189,8 +189,8 @@ class Engine:
             return
         if idle:
             self.reserve.restore()
-            with transaction(self.write_connection):
-                self.index(self.write_connection, INDEX_BATCH)
+            if self._to_index(self.write_connection, INDEX_BATCH)[1]:
+                self._alone(lambda db: self.index(db, INDEX_BATCH))
         written = self.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
         if written - self._checkpointed > (0 if idle else WAL_PAGES):
             self.write_connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
@@ -198,11 +198,16 @@ class Engine:
 
     def index(self, db: apsw.Connection, limit: int) -> int:
         """Let the search index reach further by up to `limit` messages; returns by how many."""
-        last, count = fetch(db, SQL["index_next"], (round(time.time() * 1000) - INDEX_AGE, limit))[0]
+        last, count = self._to_index(db, limit)
         if count:
             reach = (value(db, SQL["indexed"]), last)
             db.execute(SQL["index_words"], reach)
             db.execute(SQL["index_carried"], reach)
             db.execute(SQL["index_done"], (last,))
             self.batch.indexed = last
-        return int(count)
+        return count
+
+    def _to_index(self, db: apsw.Connection, limit: int) -> tuple[int, int]:
+        """The last of the next messages to index, and how many they are."""
+        last, count = fetch(db, SQL["index_next"], (round(time.time() * 1000) - INDEX_AGE, limit))[0]
+        return last, count

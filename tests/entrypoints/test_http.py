@@ -1,0 +1,82 @@
+"""The HTTP port tells whether the gateway is alive and ready, and its metrics."""
+
+import socket
+
+import aiohttp
+import pytest
+
+from secondpost.core.connection import Connection
+from secondpost.core.priority import DEFAULTS
+from secondpost.entrypoints.http import HttpListener, Pages
+from secondpost.entrypoints.metrics import Metrics
+from secondpost.errors import ConfigError, StoreUnavailable
+from secondpost.mailers.capture import Capture
+from secondpost.service.line import Line
+from secondpost.service.submit import utc_now
+from secondpost.service.worker import Worker
+from secondpost.store.memory import MemoryStore
+
+
+@pytest.fixture
+async def worker():
+    store = MemoryStore()
+    await store.open()
+    worker = Worker(
+        name="worker-1", store=store, policies=dict(DEFAULTS), now=utc_now, chance=lambda: 0.0,
+        on_change=lambda line, outcome: None, on_failed=lambda lease, ended: None,
+    )  # fmt: skip
+    connection = Connection(name="inbox", mailer="capture")
+    worker.ways.lines["inbox"] = Line(connection, Capture(connection))
+    worker.outcomes["inbox", "accepted", "", "no"] = 7
+    yield worker
+    await store.close()
+
+
+@pytest.fixture
+async def get(worker):
+    """Fetch a path from the real port: (status, text)."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    listener = HttpListener(Pages(worker.store, Metrics(worker.store, worker)).app(), "127.0.0.1", port)
+    await listener.start()
+
+    async def fetch(path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}{path}") as answer:
+            return answer.status, await answer.text()
+
+    yield fetch
+    await listener.stop()
+
+
+async def test_alive(get):
+    assert await get("/healthz") == (200, "alive\n")
+
+
+async def test_ready_when_a_message_could_be_stored_now(get):
+    assert await get("/readyz") == (200, '{"ready":true}')
+
+
+async def test_not_ready_when_the_store_cannot_write(get, worker, monkeypatch):
+    async def full() -> None:
+        raise StoreUnavailable("The disk is full. Nothing was written; free some space.")
+
+    monkeypatch.setattr(worker.store, "ready", full)
+    status, text = await get("/readyz")
+    assert status == 503
+    assert "disk is full" in text
+
+
+async def test_metrics_tell_outcomes_and_breakers(get):
+    _, page = await get("/metrics")
+    assert 'secondpost_outcomes_total{backup="no",connection="inbox",fault="",outcome="accepted"} 7.0' in page
+    assert 'secondpost_breaker_state{connection="inbox",state="closed"} 1.0' in page
+
+
+async def test_a_port_in_use_is_told_with_what_to_do(worker):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listener = HttpListener(Pages(worker.store, Metrics(worker.store, worker)).app(), *taken.getsockname())
+        with pytest.raises(ConfigError, match="cannot be used.*http.* listen"):
+            await listener.start()
