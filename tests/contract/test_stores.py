@@ -498,8 +498,8 @@ async def test_the_doubt_of_a_dead_worker_is_due_by_its_priority(store):
     await store.accept(it)
     await store.start(start(it, worker="before"))
     await store.lapse(now=NOW, alone=True, keep=WORKER, unclear_after={Priority.URGENT: 5 * MINUTE})
-    assert await store.doubts(now=NOW + 4 * MINUTE, limit=10) == []
-    assert await store.doubts(now=NOW + 5 * MINUTE, limit=10) == [(it.id, 0, Priority.URGENT)]
+    assert await store.doubts(tuple(Priority), now=NOW + 4 * MINUTE, limit=10) == []
+    assert await store.doubts(tuple(Priority), now=NOW + 5 * MINUTE, limit=10) == [(it.id, 0, Priority.URGENT)]
 
 
 # Time and people ---------------------------------------------------------------------------------------------------
@@ -526,13 +526,13 @@ async def doubtful(store: Store, number: int = 1, **given: object):
 
 async def test_a_doubt_is_shown_when_its_policy_is_due(store):
     it = await doubtful(store, due=NOW + MINUTE)
-    assert await store.doubts(now=NOW, limit=10) == []
-    assert await store.doubts(now=NOW + MINUTE, limit=10) == [(it.id, 0, Priority.NORMAL)]
+    assert await store.doubts(tuple(Priority), now=NOW, limit=10) == []
+    assert await store.doubts(tuple(Priority), now=NOW + MINUTE, limit=10) == [(it.id, 0, Priority.NORMAL)]
 
 
 async def test_a_doubt_that_is_held_for_a_person_is_never_due(store):
     await doubtful(store, due=None)
-    assert await store.doubts(now=NOW + 365 * DAY, limit=10) == []
+    assert await store.doubts(tuple(Priority), now=NOW + 365 * DAY, limit=10) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from secondpost.core.connection import Connection
@@ -107,7 +108,8 @@ class Sendmail:
         except TimeoutError:
             outcome: Outcome = Unclear("sendmail did not end in time") if closed else Deferred(Fault.PROVIDER, "sendmail hangs")
             return _all(parcel, outcome, phase)
-        return _all(parcel, outcome_of_exit(code, said, closed=closed), phase, f"sendmail ended with {code}\n{said}".strip())
+        alone = len(parcel.recipients) == 1
+        return _all(parcel, outcome_of_exit(code, said, closed=closed, alone=alone), phase, f"sendmail ended with {code}\n{said}".strip())
 
     async def verify(self) -> Verdict:
         program = self._program()
@@ -126,25 +128,22 @@ class Sendmail:
         return Deferred(Fault.UNREACHABLE, f"{what}. Install one (postfix, exim4, msmtp-mta), or give its path.")
 
 
-def outcome_of_exit(code: int, said: str, *, closed: bool) -> Outcome:
-    """What an exit code means, with the server's own words where the program repeats them."""
+def outcome_of_exit(code: int, said: str, *, closed: bool, alone: bool) -> Outcome:
+    """What an exit code means, with the server's own words where the program repeats them.
+
+    `closed`: it had the whole message. `alone`: there is one recipient, who can be blamed.
+    """
     if code == 0 and not closed:
         return Deferred(Fault.PROVIDER, "sendmail ended before it had read the message")
     if code < 0:
         text = f"sendmail was killed by signal {-code}"
         return Unclear(text) if closed else Deferred(Fault.PROVIDER, text)
     if code and (server := _SERVER_SAID.search(said)) and int(server[1]) >= 400:
-        return outcome_of(Reply(int(server[1]), (server[2].encode(),)), Step.DOT, alone=True)
+        return outcome_of(Reply(int(server[1]), (server[2].encode(),)), Step.DOT, alone=alone)
     known = EXITS.get(code, Deferred(Fault.PROVIDER, f"sendmail ended with code {code}"))
-    if isinstance(known, Unclear) and not closed:
+    if (isinstance(known, Unclear) and not closed) or (getattr(known, "fault", None) is Fault.RECIPIENT and not alone):
         known = Deferred(Fault.PROVIDER, known.reply)
-    return known if not said or isinstance(known, Accepted) else _with(known, said)
-
-
-def _with(outcome: Outcome, said: str) -> Outcome:
-    from dataclasses import replace
-
-    return replace(outcome, reply=f"{outcome.reply}: {said[:500]}")
+    return known if not said or isinstance(known, Accepted) else replace(known, reply=f"{known.reply}: {said[:500]}")
 
 
 def _unix(message: Message) -> Iterator[bytes]:

@@ -88,7 +88,10 @@ class Housekeeping:
         """Keep this worker's leases, and take back those of the dead."""
         now = self.now()
         await self.store.enroll(self.worker.name, boot=self.boot, expires=now + LEASE_TIME)
-        waiting, unclear = await self.store.lapse(now=now, alone=self.alone, keep=self.worker.name)
+        spans = {priority: policy.unclear_after for priority, policy in self.policies.items()}
+        waiting, unclear = await self.store.lapse(
+            now=now, alone=self.alone, keep=self.worker.name, unclear_after=spans
+        )
         if waiting or unclear:
             logger.warning("a worker died: %d deliveries wait again, %d are unclear", waiting, unclear)
             text = f"a worker died: {waiting} deliveries wait again, {unclear} are unclear"
@@ -104,11 +107,10 @@ class Housekeeping:
     async def doubts(self) -> None:
         """Doubts that nothing settled in time: the policy of their priority acts."""
         now = self.now()
-        for message, number, priority in await self.store.doubts(now=now, limit=BATCH):
-            again = self.policies[priority].when_unclear is WhenUnclear.SEND_AGAIN
-            if again:
-                reason = "policy: send again; possible duplicate"
-                await self.store.move(message, [number], Move.SEND_AGAIN, now=now, due=now, reason=reason)
+        again = [priority for priority in Priority if self.policies[priority].when_unclear is WhenUnclear.SEND_AGAIN]
+        for message, number, _ in await self.store.doubts(again, now=now, limit=BATCH):
+            reason = "policy: send again; possible duplicate"
+            await self.store.move(message, [number], Move.SEND_AGAIN, now=now, due=now, reason=reason)
 
     async def expire(self) -> None:
         """End what nobody took in time, and tell its sender."""

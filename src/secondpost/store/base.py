@@ -8,7 +8,7 @@ Records that are made for every message are not frozen: that would double the pr
 from asyncio import Future
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from secondpost.core.delivery import Move, State
@@ -217,18 +217,22 @@ class Queue(Protocol):
         """Make a worker known, or keep it alive."""
         ...
 
-    async def lapse(self, *, now: datetime, alone: bool, keep: str) -> tuple[int, int]:
+    async def lapse(
+        self, *, now: datetime, alone: bool, keep: str, unclear_after: Mapping[Priority, timedelta]
+    ) -> tuple[int, int]:
         """Take back the leases of dead workers (expired; or all but `keep` if this process is `alone` on the store).
 
-        Returns how many deliveries went back to waiting and how many are unclear now."""
+        `unclear_after`: when the policy of a doubt acts. Returns how many deliveries went back to waiting and how many are unclear now."""
         ...
 
     async def expire(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:
         """Expire waiting deliveries whose message's time is over: (message, numbers) of each."""
         ...
 
-    async def doubts(self, *, now: datetime, limit: int) -> list[tuple[int, int, Priority]]:
-        """Unclear deliveries whose policy is due: (message, number, priority)."""
+    async def doubts(
+        self, priorities: Sequence[Priority], *, now: datetime, limit: int
+    ) -> list[tuple[int, int, Priority]]:
+        """Unclear deliveries of these priorities whose policy is due: (message, number, priority)."""
         ...
 
     async def move(

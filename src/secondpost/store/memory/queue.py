@@ -166,10 +166,13 @@ class MemoryQueue:
                     expired[message].append(delivery.number)
         return [(message, tuple(numbers)) for message, numbers in expired.items()]
 
-    async def doubts(self, *, now: datetime, limit: int) -> list[tuple[int, int, Priority]]:
+    async def doubts(
+        self, priorities: Sequence[Priority], *, now: datetime, limit: int
+    ) -> list[tuple[int, int, Priority]]:
         found = sorted(
             (delivery.due, message, delivery.number)
             for message, entry in self._entries.items()
+            if entry.submission.priority in priorities
             for delivery in entry.open(State.UNCLEAR)
             if delivery.due and delivery.due <= now
         )

@@ -70,8 +70,11 @@ class SqliteQueue:
     async def expire(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:
         return await self._engine.write(lambda db: _expire(db, ms(now), limit))
 
-    async def doubts(self, *, now: datetime, limit: int) -> list[tuple[int, int, Priority]]:
-        rows = await self._engine.read(lambda db: fetch(db, _SQL["find_doubts"], (ms(now), limit)))
+    async def doubts(
+        self, priorities: Sequence[Priority], *, now: datetime, limit: int
+    ) -> list[tuple[int, int, Priority]]:
+        wanted = encode(priorities)
+        rows = await self._engine.read(lambda db: fetch(db, _SQL["find_doubts"], (wanted, ms(now), limit)))
         return [(message, number, Priority(priority)) for message, number, priority in rows]
 
     async def move(

@@ -61,7 +61,8 @@ DELETE FROM worker WHERE name <> ?2 AND (?1 OR expires <= ?3);
 SELECT message, number FROM delivery WHERE state = 'waiting' AND expires <= ? ORDER BY expires LIMIT ?;
 
 -- find_doubts: unclear deliveries whose policy is due.
-SELECT message, number, priority FROM delivery WHERE state = 'unclear' AND due <= ? ORDER BY due LIMIT ?;
+SELECT message, number, priority FROM delivery
+WHERE state = 'unclear' AND priority IN (SELECT value FROM json_each(?)) AND due <= ? ORDER BY due LIMIT ?;
 
 -- deliveries_of: what can be moved.
 SELECT number, state, possible_duplicate FROM delivery WHERE message = ? ORDER BY number;
