@@ -136,6 +136,14 @@ class Gateway:
         path = self.folder / "output"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def report(self) -> str:
+        """For the message of a failed test: what waits, what is known of the first that are not accepted, what was printed."""
+        lines = [self.run("queue").stdout]
+        with suppress(AssertionError, ValueError):
+            open_ones = [row["id"] for row in self.log().values() if row["status"] != "accepted"]
+            lines += [self.run("log", "show", "--transcript", number).stdout for number in open_ones[:3]]
+        return "\n".join([*lines, self.output()[-3000:]])
+
     @property
     def complaints(self) -> list[str]:
         """Lines of its output that show a bug, whatever was done to it."""

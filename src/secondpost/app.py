@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -79,7 +80,12 @@ class Core:
 
 
 def build(config: Config) -> Core:
-    """Put the parts together; nothing is opened yet."""
+    """Put the parts together; nothing is opened yet. Raises `ConfigError`."""
+    if config.database != "sqlite":
+        raise ConfigError(
+            "This version keeps its data in SQLite only; PostgreSQL is not there yet. Nothing was started. "
+            "Remove the setting database (or DATABASE_URL), or set SECONDPOST_DATABASE=sqlite."
+        )
     store = SqliteStore(config.data_dir)
     policies = dict(config.policies)
     hostname = config.smtp.hostname or socket.getfqdn()
@@ -99,7 +105,7 @@ def build(config: Config) -> Core:
         policies=policies,
         now=utc_now,
         chance=lambda: secrets.randbelow(2_000_001) / 1_000_000 - 1,
-        on_change=lambda line, outcome: trials.changed(line, outcome),
+        on_change=lambda line, outcome: trials.changed(line, outcome),  # noqa: PLW0108  # made below
         on_failed=lambda lease, ended: later(nondelivery.failed(lease, ended)),
         concurrency=config.worker.concurrency,
     )
@@ -108,15 +114,23 @@ def build(config: Config) -> Core:
     nondelivery = NonDelivery(store, submit, hostname, utc_now, new_id, enabled=config.non_delivery_reports)
     connections = Connections(
         store=store, desk=desk, worker=worker, trials=trials, now=utc_now, find=mailers.find, parse=config.connection,
-        fixed=dict(config.connections), fixed_primary=config.primary, fixed_backup=config.backup or "",
+        require=config.require, fixed=dict(config.connections), fixed_roles=_fixed_roles(config), origin=config.origin,
     )  # fmt: skip
     credentials = Credentials(store)
     housekeeping = Housekeeping(
-        store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=utc_now, boot=boot_id(),
+        store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=utc_now,
+        boot=boot_id(),
         content_kept=timedelta(days=config.log.content_days), log_kept=timedelta(days=config.log.retention_days),
     )  # fmt: skip
     operations = Operations(store, worker, submit, connections, credentials, utc_now, new_id)
     return Core(config, store, worker, submit, connections, credentials, trials, housekeeping, operations)
+
+
+def _fixed_roles(config: Config) -> dict[str, str]:
+    """The roles that the configuration gives. Connections of its own make the first of them primary."""
+    own = config.locked("primary") or config.locked("connections")
+    roles = {"primary": config.primary} if own else {}
+    return roles | ({"backup": config.backup or ""} if config.locked("backup") else {})
 
 
 def _matcher() -> "routing.Matcher":
@@ -179,6 +193,7 @@ class Gateway:
 @contextlib.asynccontextmanager
 async def offline(config: Config) -> AsyncIterator[Operations]:
     """The operations without a running gateway: opens the store alone. Raises `StoreInUse` if a gateway has it."""
+    os.umask(0o077)
     core = build(config)
     await core.open()
     try:
@@ -228,12 +243,13 @@ def _printable(_logger: Any, _name: str, event: structlog.typing.EventDict) -> s
 
 def serve(config: Config) -> int:
     """Run the gateway until SIGTERM or SIGINT. Returns the exit status."""
+    os.umask(0o077)  # what we keep is mail: for nobody else on this machine
     keep_log(config.log.level)
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         uvloop.run(_serve(config))
     except SecondpostError as error:
-        print(f"secondpost: {error}", file=sys.stderr)
+        sys.stderr.write(f"secondpost: {error}\n")
         return 2 if isinstance(error, ConfigError) else 1
     return 0
 
@@ -259,5 +275,5 @@ def _spare_the_collector() -> None:
 
 
 def _announce(config: Config) -> None:
-    listen = ", ".join(str(address) for address in config.smtp.listen)
-    logger.info("ready: SMTP on %s, web on %s, data in %s", listen, config.http.listen, config.data_dir)
+    smtp = ", ".join(str(address) for address in config.smtp.listen) or "nowhere"
+    logger.info("ready: SMTP on %s, web on %s, data in %s", smtp, config.http.listen or "nowhere", config.data_dir)

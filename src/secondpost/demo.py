@@ -1,14 +1,15 @@
-"""The main job, shown with no account anywhere: the Primary dies in mid-stream, the Backup carries on, the Primary comes back.
+"""The main job, shown with no account anywhere: the Primary dies in mid-stream, the Backup carries on, it comes back.
 
-Rule: nothing is acted. The gateway is the real one, the two providers are real SMTP servers, and the copies are counted where they arrive.
+Rule: nothing is acted. The gateway is the real one, both providers are real SMTP servers, and copies are counted where
+they arrive.
 """
 
 import asyncio
 import json
 import shutil
+import signal
 import smtplib
 import socket
-import sys
 import tempfile
 from asyncio import Future
 from collections import Counter
@@ -92,7 +93,7 @@ class Demo:
 
     async def tell(self, gateway: Gateway) -> None:
         """The story: all well; the primary dies in mid-stream; it comes back; all well again."""
-        self.note("The gateway accepts mail by SMTP on 127.0.0.1:%d. It has a Primary and a Backup Connection." % self.smtp_port)
+        self.note(f"The gateway accepts mail on 127.0.0.1:{self.smtp_port}. It has a Primary and a Backup Connection.")
         await self.send(BATCH)
         await self.settle()
         self.note(f"{BATCH} messages sent: {self.carried()}.")
@@ -107,7 +108,7 @@ class Demo:
         while len(self.primary.taken) < BATCH + BATCH // 2 and not sending.done():
             await asyncio.sleep(0.001)
         await self.primary.stop()
-        self.note("The Primary dies while the next %d messages are on their way." % BATCH)
+        self.note(f"The Primary dies while the next {BATCH} messages are on their way.")
         await sending
         await self.settle()
         self.note(f"All of them have arrived: {self.carried()}.")
@@ -179,7 +180,7 @@ async def _run(*, stay: bool, as_json: bool) -> int:
     try:
         await demo.tell(gateway)
         result = demo.result()
-        _report(result, demo, as_json=as_json)
+        _report(result, as_json=as_json)
         if stay:
             await _stay(demo)
         return 1 if result["lost"] or result["twice"] else 0
@@ -201,7 +202,7 @@ def _overrides(demo: Demo, folder: Path) -> dict[str, str]:
     }
 
 
-def _report(result: dict[str, Any], demo: Demo, *, as_json: bool) -> None:
+def _report(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result))
         return
@@ -213,8 +214,10 @@ def _report(result: dict[str, Any], demo: Demo, *, as_json: bool) -> None:
 
 
 async def _stay(demo: Demo) -> None:
-    print(f"The gateway stays up: SMTP on 127.0.0.1:{demo.smtp_port}, web on http://127.0.0.1:{demo.http_port}/readyz. Ctrl-C ends it.")
-    try:
-        await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        print("\nGood-bye.", file=sys.stderr)
+    print(f"The gateway stays up: SMTP on 127.0.0.1:{demo.smtp_port}, web on http://127.0.0.1:{demo.http_port}/readyz.")
+    print("Ctrl-C ends it.")
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await stopped.wait()
+    print("\nGood-bye.")

@@ -653,15 +653,18 @@ async def found(store: Store, **filters: object) -> list[str]:
 @pytest.fixture(params=["fresh", "indexed"])
 async def filled(request: pytest.FixtureRequest, store: Store) -> Store:
     """Seven messages in all states, before and after the search index reaches them."""
-    it = [submission(n, worker="" if n == 1 else WORKER, subject=s, recipients=r, accepted=NOW + n * HOUR) for n, s, r in (
-        (1, "Your invoice", ("anna@example.org",)),
-        (2, "Your Café order", ("bob.smith@mail.example.net",)),
-        (3, "Password reset", ("anna@example.org", "carol@example.com")),
-        (4, "Your order", ("dave@example.org",)),
-        (5, "Newsletter", ("eve@example.org",)),
-        (6, "Receipt", ("anna.b@example.org",)),
-        (7, "Ticket", ("frank@example.org",)),
-    )]  # fmt: skip
+    it = [
+        submission(n, worker=WORKER if n > 1 else "", subject=subject, recipients=to, accepted=NOW + n * HOUR)
+        for n, subject, *to in (
+            (1, "Your invoice", "anna@example.org"),
+            (2, "Your Café order", "bob.smith@mail.example.net"),
+            (3, "Password reset", "anna@example.org", "carol@example.com"),
+            (4, "Your order", "dave@example.org"),
+            (5, "Newsletter", "eve@example.org"),
+            (6, "Receipt", "anna.b@example.org"),
+            (7, "Ticket", "frank@example.org"),
+        )
+    ]
     for one in it:
         await store.accept(one)
     await store.record(record(it[1], accepted(0), connection="backup"))

@@ -25,6 +25,8 @@ from secondpost.core.address import LOCAL_LIMIT, TOTAL_LIMIT, Address, AddressEr
         ("用户@例子.公司", "用户", "例子.公司"),
         ("x" * 64 + "@example.com", "x" * 64, "example.com"),
         ("a@" + "b" * 63 + ".com", "a", "b" * 63 + ".com"),
+        ("a@" + "b." * 124 + "four", "a", "b." * 124 + "four"),  # 254 bytes
+        ("ü@" + "b." * 125 + "c", "ü", "b." * 125 + "c"),  # 254 bytes
     ],
 )
 def test_an_address_is_read(text, local, domain):
@@ -60,6 +62,8 @@ def test_an_address_is_read(text, local, domain):
         ("<jane@example.com>", "an angle bracket"),
         ("Jane <jane@example.com>", "Give only what stands between < and >"),
         ('"<jane>"@example.com', "an angle bracket"),
+        ('"a<b"@example.com', "an angle bracket"),
+        ('"a>b"@example.com', "an angle bracket"),
         ("jane@example.com\r\nRCPT TO:<evil@example.com>", "a line end"),
         ("jane@example.com\n", "a line end"),
         ("ja\0ne@example.com", "a NUL"),
@@ -77,6 +81,8 @@ def test_an_address_is_read(text, local, domain):
         ("jane@[tag:x]", "not [IPv4]"),
         ("x" * 65 + "@example.com", f"longer than {LOCAL_LIMIT} bytes"),
         ("ü" * 33 + "@example.com", f"longer than {LOCAL_LIMIT} bytes"),
+        ("a@" + "b." * 124 + "fiver", f"longer than {TOTAL_LIMIT} bytes"),
+        ("ü@" + "b." * 125 + "cc", f"longer than {TOTAL_LIMIT} bytes"),
         ("a@" + "b." * 127 + "com", f"longer than {TOTAL_LIMIT} bytes"),
         ("ü" * 60 + "@" + ("ü" * 31 + ".") * 3 + "com", f"longer than {TOTAL_LIMIT} bytes"),
         ("x" * 1_000_000, f"longer than {TOTAL_LIMIT} bytes"),

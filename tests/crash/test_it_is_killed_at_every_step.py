@@ -49,7 +49,7 @@ def steps_of_a_life(launch, primary, folder):
     time.sleep(0.5)
     before = counts(trace)
     mark = gateway.send()
-    wait_until(lambda: primary.copies[mark, TO], 10, gateway.output)
+    wait_until(lambda: primary.copies[mark, TO], 10, gateway.report)
     time.sleep(2.5)  # the checkpoint that follows when nothing is asked for
     after = counts(trace)
     gateway.kill()

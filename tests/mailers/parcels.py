@@ -58,7 +58,9 @@ class Crossing:
 def connection(mailer="smtp", *, sessions=20, connect=2.0, command=2.0, data_block=2.0, data_reply=2.0, **settings):
     timeouts = Timeouts(**{name: timedelta(seconds=value) for name, value in
                            (("connect", connect), ("command", command), ("data_block", data_block), ("data_reply", data_reply))})  # fmt: skip
-    return Connection(name="test", mailer=mailer, settings=settings, limits=Limits(sessions=sessions), timeouts=timeouts)
+    return Connection(
+        name="test", mailer=mailer, settings=settings, limits=Limits(sessions=sessions), timeouts=timeouts
+    )
 
 
 def words(outcome):

@@ -19,9 +19,11 @@ def program(tmp_path):
 
     def make(code, **options):
         path = tmp_path / "sendmail"
-        path.write_text(f"#!{sys.executable} -S\n{code.replace('OUT', str(tmp_path / 'out')).replace('ARGS', str(tmp_path / 'args'))}")
+        path.write_text(
+            f"#!{sys.executable} -S\n{code.replace('OUT', str(tmp_path / 'out')).replace('ARGS', str(tmp_path / 'args'))}"
+        )
         path.chmod(0o755)
-        return Sendmail(connection("sendmail", command=str(path), data_reply=1.0, data_block=1.0, **options))
+        return Sendmail(connection("sendmail", program=str(path), data_reply=1.0, data_block=1.0, **options))
 
     return make
 
@@ -30,14 +32,18 @@ KEEP = ALL + "open('OUT','wb').write(data)\nopen('ARGS','w').write(repr(sys.argv
 
 
 async def test_it_gets_the_message_as_a_unix_text(program, tmp_path):
-    given = parcel("bob@dest.example", "eve@dest.example", body=b".\r\nd\xc3\xb6t\r", tail=Tail(b"\nend\r\n" * 50_000, block=4099))
+    given = parcel(
+        "bob@dest.example", "eve@dest.example", body=b".\r\nd\xc3\xb6t\r", tail=Tail(b"\nend\r\n" * 50_000, block=4099)
+    )
     crossing = Crossing()
     report = await program(KEEP).send(given, crossing)
     assert told(report) == ["accepted", "accepted"]
     assert crossing.taken == 1
     content = given.message.head + given.message.body + given.message.tail.data
     assert (tmp_path / "out").read_bytes() == content.replace(b"\r\n", b"\n")
-    assert (tmp_path / "args").read_text() == repr(["-i", "-f", "shop@shop.example", "--", "bob@dest.example", "eve@dest.example"])
+    assert (tmp_path / "args").read_text() == repr(
+        ["-i", "-f", "shop@shop.example", "--", "bob@dest.example", "eve@dest.example"]
+    )
 
 
 async def test_a_null_sender_is_written_as_such(program, tmp_path):
@@ -111,7 +117,7 @@ def test_one_of_several_recipients_cannot_be_blamed():
 
 
 async def test_there_is_no_program(tmp_path):
-    mailer = Sendmail(connection("sendmail", command=str(tmp_path / "none")))
+    mailer = Sendmail(connection("sendmail", program=str(tmp_path / "none")))
     assert told(await mailer.send(parcel(), Crossing())) == ["deferred unreachable"]
     assert words((await mailer.verify()).outcome) == "deferred unreachable"
 

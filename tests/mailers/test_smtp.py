@@ -116,7 +116,9 @@ async def test_a_session_carries_only_so_many_messages(provider):
 @pytest.mark.parametrize("chaining", [True, False], ids=["chained", "not_chained"])
 async def test_many_messages_share_few_sessions_and_arrive_once(provider, chaining):
     async with reaching(provider, sessions=3, chaining=chaining, command=30) as mailer:
-        reports = await asyncio.gather(*[send(mailer, crossing=Crossing(delay=random.random() / 100)) for _ in range(200)])
+        reports = await asyncio.gather(
+            *[send(mailer, crossing=Crossing(delay=random.random() / 100)) for _ in range(200)]
+        )
         assert mailer.capacity == (6 if chaining else 3)
     assert {words(report.outcomes[0]) for report in reports} == {"accepted"}
     assert provider.sessions <= 3
@@ -124,7 +126,9 @@ async def test_many_messages_share_few_sessions_and_arrive_once(provider, chaini
     assert len(provider.copies) == 200
 
 
-@pytest.mark.parametrize("extensions", [NO_PIPELINING, frozenset({"PIPELINING", "CHUNKING"})], ids=["step_by_step", "piped"])
+@pytest.mark.parametrize(
+    "extensions", [NO_PIPELINING, frozenset({"PIPELINING", "CHUNKING"})], ids=["step_by_step", "piped"]
+)
 async def test_a_large_message_is_streamed_as_it_was(provider, extensions):
     provider.extensions = extensions
     tail = b"\r\n.\r\n..x\r\n" * 30_000 + b"end"
@@ -360,7 +364,9 @@ async def test_what_is_chained_does_not_wait_long_for_the_one_before_it(provider
         second = asyncio.create_task(send(mailer))
         await asyncio.sleep(0.2)
         start = time.monotonic()
-        assert {words(report.outcomes[0]) for report in await asyncio.gather(*[send(mailer) for _ in range(6)])} == {"accepted"}
+        assert {words(report.outcomes[0]) for report in await asyncio.gather(*[send(mailer) for _ in range(6)])} == {
+            "accepted"
+        }
         assert time.monotonic() - start < 1.3
         assert told(await first) == told(await second) == ["accepted"], "the slow one has its answer still"
     assert set(provider.copies.values()) == {1}

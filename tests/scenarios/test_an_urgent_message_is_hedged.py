@@ -26,7 +26,7 @@ def test_f01_an_urgent_message_is_on_the_backup_within_a_second_and_a_half(launc
     gateway = launch(primary=primary.connection(timeouts=PATIENT))
     STUCK[fault](primary)
     mark = gateway.send(Secondpost_Priority="urgent")
-    waited = wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+    waited = wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
     assert waited < 1.5, f"{waited:.2f} s"
     gateway.becomes(mark, "accepted")
     assert primary.mail == []
@@ -37,7 +37,7 @@ def test_a_normal_message_is_not_hedged(launch, primary, backup):
     gateway = launch(primary=primary.connection(timeouts=PATIENT))
     primary.on("data", before(normally, seconds=2))
     mark = gateway.send()
-    wait_until(lambda: total(primary, backup)[mark, TO], 10, gateway.output)
+    wait_until(lambda: total(primary, backup)[mark, TO], 10, gateway.report)
     assert backup.mail == []
     assert backup.sessions == 0
 
@@ -59,7 +59,7 @@ def test_races_at_the_point_of_no_return_never_make_two_copies(launch, primary, 
     primary.on(step, before(normally, seconds=lambda: random.uniform(0.9, 1.15)))
     backup.on("data", before(normally, seconds=lambda: random.uniform(0, 0.1)))
     marks = gateway.send_many(TRIES // 2, sessions=8, Secondpost_Priority="urgent")
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 60 + TRIES / 4, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 60 + TRIES / 4, gateway.report)
     time.sleep(2)
     assert {mark: count for mark, count in total(primary, backup).items() if count != 1} == {}
     carried = {name: len(provider.mail) for name, provider in (("primary", primary), ("backup", backup))}
@@ -77,7 +77,7 @@ def test_races_in_which_the_winner_fails_at_the_dot_never_make_two_copies(launch
     primary.on("taken", hang_up, odds=0.5)
     backup.on("taken", reset, odds=0.3)
     marks = gateway.send_many(60, sessions=8, Secondpost_Priority="urgent")
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 60, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 60, gateway.report)
     time.sleep(3)
     assert {mark: count for mark, count in total(primary, backup).items() if count != 1} == {}
 
@@ -88,7 +88,7 @@ def test_the_loser_of_a_race_is_not_blamed(launch, primary, backup):
     primary.on("data", before(normally, seconds=1.6), times=8)
     for _ in range(8):
         gateway.send(Secondpost_Priority="urgent")
-    wait_until(lambda: len(total(primary, backup)) == 8, 15, gateway.output)
+    wait_until(lambda: len(total(primary, backup)) == 8, 15, gateway.report)
     time.sleep(1.5)
     later = gateway.send_many(5)
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in later), 10, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in later), 10, gateway.report)

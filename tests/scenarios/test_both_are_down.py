@@ -26,13 +26,13 @@ def test_f43_with_both_down_mail_waits_and_drains_when_one_heals(launch, primary
     assert primary.sessions + backup.sessions < 60, "no ping-pong"
     assert set(gateway.states(marks[0]).values()) <= {"waiting", "leased"}
     backup.heal()
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 45, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 45, gateway.report)
     primary.heal()
     end = time.monotonic() + 45
     while not primary.mail and time.monotonic() < end:
         marks.append(gateway.send())
         time.sleep(0.5)
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 30, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 30, gateway.report)
     assert primary.mail, "traffic returns to the primary"
     assert set(total(primary, backup).values()) == {1}
 
@@ -47,7 +47,7 @@ def test_f43_waiting_survives_restarts(launch, primary, backup):
     gateway.stop()
     primary.heal()
     gateway.start()
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 30, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 30, gateway.report)
     assert set(total(primary, backup).values()) == {1}
 
 
@@ -56,12 +56,12 @@ def test_f44_a_slow_backup_does_not_keep_mail_from_a_primary_that_is_back(launch
     primary.refuse()
     backup.on("dot", before(normally, seconds=2))
     marks = gateway.send_many(40, sessions=4)
-    wait_until(lambda: len(backup.mail) >= 4, 20, gateway.output)
+    wait_until(lambda: len(backup.mail) >= 4, 20, gateway.report)
     primary.heal()
-    wait_until(lambda: primary.mail, 20, gateway.output)
+    wait_until(lambda: primary.mail, 20, gateway.report)
     fresh = gateway.send()
-    assert wait_until(lambda: total(primary, backup)[fresh, TO], 10, gateway.output) < 3
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 40, gateway.output)
+    assert wait_until(lambda: total(primary, backup)[fresh, TO], 10, gateway.report) < 3
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 40, gateway.report)
     assert set(total(primary, backup).values()) == {1}
 
 
@@ -103,9 +103,9 @@ def test_f46_a_primary_that_returns_while_the_backup_holds_the_message_does_not_
     primary.refuse()
     backup.on("dot", before(normally, seconds=8))
     marks = gateway.send_many(3)
-    wait_until(lambda: backup.commands["DATA"] == 3, 10, gateway.output)
+    wait_until(lambda: backup.commands["DATA"] == 3, 10, gateway.report)
     primary.heal()
-    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 20, gateway.output)
+    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 20, gateway.report)
     time.sleep(1)
     assert set(total(primary, backup).values()) == {1}
 
@@ -119,7 +119,7 @@ def test_f46_one_message_probes_a_primary_that_may_be_back_and_not_all_of_them(l
     time.sleep(12)
     assert primary.commands["MAIL"] - before_probe <= 12, "a half-open breaker lets one through, not the herd"
     primary.heal()
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 60, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 60, gateway.report)
     assert set(total(primary, backup).values()) == {1}
 
 
@@ -127,7 +127,7 @@ def test_a_limit_per_second_is_kept_and_the_rest_goes_to_the_backup_or_waits(lau
     with Provider(name="limited") as primary:
         gateway = launch(primary=primary.connection(limits={"per_second": 5}))
         marks = gateway.send_many(30, sessions=2)
-        wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 30, gateway.output)
+        wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 30, gateway.report)
         times = sorted(copy.at for copy in primary.mail)
         worst = max(sum(1 for at in times if start <= at < start + 1) for start in times)
         assert worst <= 10, f"{worst} messages in one second"

@@ -49,7 +49,7 @@ def test_f47_a_client_that_repeats_itself_with_a_key_is_understood(launch, prima
     mark = new_mark()
     for _ in range(3):
         gateway.send(mark=mark, Secondpost_Idempotency_Key="order-17")
-    wait_until(lambda: primary.copies[mark, TO], 5, gateway.output)
+    wait_until(lambda: primary.copies[mark, TO], 5, gateway.report)
     time.sleep(0.5)
     assert total(primary, backup) == {(mark, TO): 1}
     assert b"idempotency" not in primary.mail[0].data.lower()
@@ -60,7 +60,7 @@ def test_f47_a_key_with_other_content_is_refused(launch, primary, backup):
     first = gateway.send(Secondpost_Idempotency_Key="order-17")
     with pytest.raises(Exception, match="550"):
         gateway.send(Secondpost_Idempotency_Key="order-17")
-    wait_until(lambda: primary.copies[first, TO], 5, gateway.output)
+    wait_until(lambda: primary.copies[first, TO], 5, gateway.report)
     time.sleep(0.3)
     assert len(primary.mail) == 1
 
@@ -70,7 +70,7 @@ def test_f47_a_key_survives_a_kill(launch, primary, backup):
     mark = gateway.send(Secondpost_Idempotency_Key="order-17")
     gateway.restart()
     gateway.send(mark=mark, Secondpost_Idempotency_Key="order-17")
-    wait_until(lambda: total(primary, backup)[mark, TO], 5, gateway.output)
+    wait_until(lambda: total(primary, backup)[mark, TO], 5, gateway.report)
     time.sleep(1)
     assert total(primary, backup) == {(mark, TO): 1}
 
@@ -83,7 +83,7 @@ def test_f47_a_lost_250_and_a_retry_make_one_message(launch, primary, backup):
         data = message(mark, headers={"Secondpost-Idempotency-Key": f"key-{number}"})
         dialogue(gateway, *ENVELOPE, data + b".\r\n", hang_up="rst")
         gateway.send(mark=mark, Secondpost_Idempotency_Key=f"key-{number}")
-    wait_until(lambda: len(total(primary, backup)) == 20, 10, gateway.output)
+    wait_until(lambda: len(total(primary, backup)) == 20, 10, gateway.report)
     time.sleep(0.5)
     assert total(primary, backup) == {(mark, TO): 1 for mark in marks}
 
@@ -97,7 +97,7 @@ def test_f48_a_client_that_leaves_after_the_dot_leaves_a_whole_message_or_none(l
             gateway, *ENVELOPE, message(mark, "line\r\n" * random.choice([1, 1000, 50_000])) + b".\r\n", hang_up=how
         )
     last = gateway.send()
-    wait_until(lambda: primary.copies[last, TO], 10, gateway.output)
+    wait_until(lambda: primary.copies[last, TO], 10, gateway.report)
     time.sleep(1)
     assert all(count == 1 for count in total(primary, backup).values())
     for copy in primary.mail:
@@ -128,7 +128,7 @@ def test_a_client_that_pipelines_everything_gets_an_answer_to_each(launch, prima
             sock.sendall(message(mark) + b".\r\n")
             assert reply(file)[:3] == b"250"
         file.close()
-    wait_until(lambda: total(primary, backup) == {(mark, TO): 1 for mark in marks}, 10, gateway.output)
+    wait_until(lambda: total(primary, backup) == {(mark, TO): 1 for mark in marks}, 10, gateway.report)
 
 
 def test_s09_a_client_that_drips_keeps_nobody_else_waiting(launch, primary, backup):
@@ -139,7 +139,7 @@ def test_s09_a_client_that_drips_keeps_nobody_else_waiting(launch, primary, back
     start = time.monotonic()
     mark = gateway.send()
     assert time.monotonic() - start < 1
-    wait_until(lambda: primary.copies[mark, TO], 5, gateway.output)
+    wait_until(lambda: primary.copies[mark, TO], 5, gateway.report)
     for sock in drippers:
         sock.close()
 

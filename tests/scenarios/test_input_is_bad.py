@@ -85,7 +85,7 @@ def test_a_message_one_byte_too_large_is_refused_with_552(gateway, primary):
         assert len(data) == size
         answers = say(gateway, HELLO, MAIL, RCPT, b"DATA\r\n", data + b".\r\n", seconds=60)
         assert answers[-1][:3] == code, (size, answers)
-    wait_until(lambda: len(primary.mail) == 1, 30, gateway.output)
+    wait_until(lambda: len(primary.mail) == 1, 30, gateway.report)
 
 
 def test_a_message_too_large_is_refused_before_it_is_sent_when_it_says_so(gateway):
@@ -103,7 +103,7 @@ def test_ten_thousand_recipients_are_too_many_and_the_first_thousand_are_served(
         assert set(codes[1000:]) <= {452, 421}
         if 421 not in codes:
             assert client.data(message(mark))[0] == 250
-            wait_until(lambda: len(primary.copies) == 1000, 60, gateway.output)
+            wait_until(lambda: len(primary.copies) == 1000, 60, gateway.report)
             assert set(primary.copies.values()) == {1}
 
 
@@ -113,7 +113,7 @@ def test_a_bare_control_character_in_the_content_is_refused_or_made_whole(gatewa
     answer = say(gateway, HELLO, MAIL, RCPT, b"DATA\r\n", data)[-1]
     assert answer[:1] in {b"2", b"5"}, answer
     after = gateway.send()
-    wait_until(lambda: primary.copies[after, TO], 5, gateway.output)
+    wait_until(lambda: primary.copies[after, TO], 5, gateway.report)
 
 
 def test_broken_utf8_in_the_content_is_carried_as_it_is(gateway, primary):
@@ -125,7 +125,7 @@ def test_broken_utf8_in_the_content_is_carried_as_it_is(gateway, primary):
     )
     answer = say(gateway, HELLO, MAIL[:-2] + b" BODY=8BITMIME\r\n", RCPT, b"DATA\r\n", data + b".\r\n")[-1]
     assert answer[:3] == b"250", answer
-    wait_until(lambda: primary.copies[mark, TO], 5, gateway.output)
+    wait_until(lambda: primary.copies[mark, TO], 5, gateway.report)
     assert primary.mail[0].data.endswith(b"\r\n\r\n\xff\xfe\x80\r\n")
     assert gateway.log()
     assert gateway.run("log", "list").returncode == 0

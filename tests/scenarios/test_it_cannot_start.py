@@ -86,7 +86,7 @@ def test_f24_a_second_daemon_on_the_same_data_is_refused_and_the_first_carries_o
     fails(second, str(first.data))
     primary.heal()
     marks += first.send_many(5)
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 20, first.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 20, first.report)
     assert set(total(primary, backup).values()) == {1}
 
 
@@ -120,7 +120,7 @@ def test_f50_a_newer_database_is_refused_and_left_alone(launch, primary, backup)
         assert db.execute("PRAGMA user_version").fetchone()[0] == version + 1000
         db.execute(f"PRAGMA user_version={version}")
     gateway.start()
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.report)
 
 
 @pytest.mark.parametrize("where", ["header", "middle", "truncated"])
@@ -150,7 +150,7 @@ def test_f22_a_database_that_somebody_else_holds_is_named(launch, primary, backu
         db.execute("BEGIN EXCLUSIVE")
         fails(gateway, "database", seconds=40)
     gateway.start()
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.report)
 
 
 def key(gateway):
@@ -167,7 +167,7 @@ def test_s38_a_missing_key_is_refused_and_not_made_anew(launch, primary, backup)
     assert not path.exists()
     aside.rename(path)
     gateway.start()
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.report)
 
 
 def test_s38_a_wrong_key_is_refused(launch, primary, backup):

@@ -18,7 +18,7 @@ def test_f16_sigterm_lets_what_is_under_way_finish(launch, primary, backup):
     assert gateway.stop() == 0
     primary.heal()
     gateway.start()
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.report)
     assert set(total(primary, backup).values()) == {1}
     assert all(gateway.state(mark) == "accepted" for mark in marks[:3])
 
@@ -31,7 +31,7 @@ def test_f16_sigterm_under_load_loses_and_doubles_nothing(launch, primary, backu
         marks += gateway.send_many(60, sessions=4)
         assert gateway.stop() == 0
         gateway.start()
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 20, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 20, gateway.report)
     assert duplicates(total(primary, backup)) == {}
     assert all(delivery == "accepted" for delivery in gateway.states(marks[-1]).values())
 
@@ -77,7 +77,7 @@ def test_f16_frozen_for_five_seconds_while_sending(launch, primary, backup):
     gateway.signal(signal.SIGSTOP)
     time.sleep(5)
     gateway.signal(signal.SIGCONT)
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 20, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 20, gateway.report)
     time.sleep(1)
     assert set(total(primary, backup).values()) == {1}
     assert gateway.send()

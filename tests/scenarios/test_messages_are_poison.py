@@ -54,7 +54,7 @@ def test_f36_poison_is_carried_or_refused_at_once_and_the_log_can_show_it(launch
     assert code // 100 in {2, 5}, (code, text)
     assert taken < 1, f"{name} took {taken:.2f} s to answer"
     if code == 250:
-        waited = wait_until(lambda: primary.copies[mark, TO], 5, gateway.output)
+        waited = wait_until(lambda: primary.copies[mark, TO], 5, gateway.report)
         assert waited < 1
         assert gateway.run("log", "list").returncode == 0
         (row,) = gateway.log().values()
@@ -85,7 +85,7 @@ def latency(gateway, primary, count):
     for _ in range(count):
         start = time.monotonic()
         mark = gateway.send()
-        wait_until(partial(arrived, primary, mark), 5, gateway.output)
+        wait_until(partial(arrived, primary, mark), 5, gateway.report)
         waits.append(time.monotonic() - start)
     return sorted(waits)[count // 2]
 

@@ -65,7 +65,7 @@ def test_g12_no_ending_splits_a_message(launch, backup, ending, lax):
             accepted += finals[0] == b"250"
             assert finals.count(b"354") == 0, f"a smuggled DATA was obeyed: {answers}"
         after = gateway.send()
-        wait_until(lambda: receiver.copies[after, "anna@example.com"], 10, gateway.output)
+        wait_until(lambda: receiver.copies[after, "anna@example.com"], 10, gateway.report)
         time.sleep(0.2)
         assert "evil" not in receiver.marks
         assert all(copy.recipients == ("anna@example.com",) for copy in receiver.mail)
@@ -80,5 +80,5 @@ def test_dots_at_the_start_of_lines_arrive_as_they_were_sent(launch, backup, lax
         gateway = launch(primary=receiver)
         with gateway.client() as client:
             client.sendmail("shop@example.com", ["anna@example.com"], b"X-Test-Id: dots\r\n\r\n" + body)
-        wait_until(lambda: receiver.mail, 5, gateway.output)
+        wait_until(lambda: receiver.mail, 5, gateway.report)
         assert receiver.mail[0].data.endswith(b"\r\n\r\n" + body)

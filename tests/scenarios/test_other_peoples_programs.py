@@ -164,7 +164,7 @@ def test_aiosmtpd_is_our_provider(launch, eml):
         )
         with smtplib.SMTP(HOST, gateway.port) as client:
             client.sendmail("shop@example.com", TO, path.read_bytes())
-        wait_until(lambda: taken, 10, gateway.output)
+        wait_until(lambda: taken, 10, gateway.report)
         assert taken[0].rcpt_tos == list(TO)
         assert taken[0].content.endswith(b"Hello\r\n.a dot\r\n")
     finally:
@@ -223,11 +223,11 @@ def test_a_failing_smtp_sink_falls_back(launch, backup, options):
         if (
             options[0] == "-r" and options[1] == "rcpt"
         ):  # "450 4.3.0 Error: command failed": about the provider, not the recipient
-            wait_until(lambda: backup.copies[mark, TO[0]], 10, gateway.output)
+            wait_until(lambda: backup.copies[mark, TO[0]], 10, gateway.report)
         elif options[0] == "-A":  # "550 …" without a reason: a refusal, whoever is meant
             wait_until(lambda: gateway.state(mark) in {"rejected", "accepted"}, 10)
         else:
-            wait_until(lambda: backup.copies[mark, TO[0]], 10, gateway.output)
+            wait_until(lambda: backup.copies[mark, TO[0]], 10, gateway.report)
         assert counted() == 0
 
 

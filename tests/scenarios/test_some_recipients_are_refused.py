@@ -13,7 +13,7 @@ def test_f11_of_three_recipients_the_refused_one_fails_and_nobody_goes_to_the_ba
     gateway = launch()
     primary.on("rcpt", say("550 5.1.1 No such user"), only=f"<{BAD}>")
     mark = gateway.send(GOOD, BAD, OTHER)
-    wait_until(lambda: primary.copies[mark, OTHER], 5, gateway.output)
+    wait_until(lambda: primary.copies[mark, OTHER], 5, gateway.report)
     wait_until(
         lambda: gateway.states(mark) == {GOOD: "accepted", BAD: "rejected", OTHER: "accepted"},
         10,
@@ -28,7 +28,7 @@ def test_f11_a_refused_recipient_of_a_message_with_a_sender_is_reported_to_the_s
     gateway = launch()
     primary.on("rcpt", say("550 5.1.1 No such user"), only=f"<{BAD}>")
     mark = gateway.send(GOOD, BAD)
-    wait_until(lambda: any(copy.recipients == ("shop@example.com",) for copy in primary.mail), 10, gateway.output)
+    wait_until(lambda: any(copy.recipients == ("shop@example.com",) for copy in primary.mail), 10, gateway.report)
     (report,) = (copy for copy in primary.mail if copy.recipients == ("shop@example.com",))
     assert report.sender == ""
     assert b"multipart/report" in report.data
@@ -66,7 +66,7 @@ def test_f11_only_those_surely_not_served_move_to_the_backup(launch, primary, ba
     gateway = launch()
     primary.on("rcpt", say("451 4.3.0 Lookup failed"), only=f"<{BAD}>")
     mark = gateway.send(GOOD, BAD, OTHER)
-    wait_until(lambda: backup.copies[mark, BAD], 10, gateway.output)
+    wait_until(lambda: backup.copies[mark, BAD], 10, gateway.report)
     wait_until(lambda: set(gateway.states(mark).values()) == {"accepted"}, 10, lambda: gateway.states(mark))
     assert total(primary, backup) == {(mark, GOOD): 1, (mark, BAD): 1, (mark, OTHER): 1}
     assert backup.copies == {(mark, BAD): 1}
@@ -88,7 +88,7 @@ def test_one_bad_address_never_benches_a_connection(launch, primary, backup):
     for _ in range(12):
         gateway.send(BAD)
     good = gateway.send_many(10)
-    wait_until(lambda: all(primary.copies[mark, "anna@example.com"] for mark in good), 10, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, "anna@example.com"] for mark in good), 10, gateway.report)
     assert not set(backup.marks) & set(good)
 
 
@@ -113,10 +113,10 @@ def test_f41_a_message_too_large_for_the_primary_is_carried_by_the_backup(launch
     primary.max_size = 100_000
     gateway = launch()
     mark = gateway.send(body=("y" * 70 + "\r\n") * 3000)
-    wait_until(lambda: backup.copies[mark, "anna@example.com"], 10, gateway.output)
+    wait_until(lambda: backup.copies[mark, "anna@example.com"], 10, gateway.report)
     assert primary.mail == []
     small = gateway.send()
-    wait_until(lambda: primary.copies[small, "anna@example.com"], 10, gateway.output)
+    wait_until(lambda: primary.copies[small, "anna@example.com"], 10, gateway.report)
 
 
 def test_all_recipients_refused_sends_nothing(launch, primary, backup):

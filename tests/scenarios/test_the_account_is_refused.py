@@ -47,15 +47,15 @@ def guarded():
 def test_f29_revoked_credentials_are_not_tried_again_and_again(launch, guarded, backup):
     gateway = launch(primary=guarded.connection(username="shop", password="right"))
     first = gateway.send()
-    wait_until(lambda: guarded.copies[first, TO], 5, gateway.output)
+    wait_until(lambda: guarded.copies[first, TO], 5, gateway.report)
     guarded.users["shop"] = "changed"
     guarded.hang_up_all()
     marks = [gateway.send() for _ in range(10)]
     marks += gateway.send_many(40, sessions=4)
-    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 15, gateway.output)
+    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 15, gateway.report)
     time.sleep(6)
     marks += gateway.send_many(10)
-    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 15, gateway.output)
+    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 15, gateway.report)
     assert guarded.refused["shop"] <= 3, "a lock-out is near"
     assert set(total(guarded, backup).values()) == {1}
 
@@ -63,25 +63,25 @@ def test_f29_revoked_credentials_are_not_tried_again_and_again(launch, guarded, 
 def test_f29_the_state_of_a_refused_log_in_survives_a_restart(launch, guarded, backup):
     gateway = launch(primary=guarded.connection(username="shop", password="wrong"))
     gateway.send()
-    wait_until(lambda: len(backup.mail) == 1, 5, gateway.output)
+    wait_until(lambda: len(backup.mail) == 1, 5, gateway.report)
     for _ in range(3):
         gateway.stop()
         gateway.start()
         gateway.send()
-    wait_until(lambda: len(backup.mail) == 4, 10, gateway.output)
+    wait_until(lambda: len(backup.mail) == 4, 10, gateway.report)
     assert guarded.refused["shop"] <= 3
 
 
 def test_f29_a_new_password_in_the_configuration_is_used_at_once(launch, guarded, backup):
     gateway = launch(primary=guarded.connection(username="shop", password="wrong"))
     gateway.send()
-    wait_until(lambda: len(backup.mail) == 1, 5, gateway.output)
+    wait_until(lambda: len(backup.mail) == 1, 5, gateway.report)
     gateway.stop()
     gateway.settings["connections"]["primary"]["password"] = "right"
     gateway.write_config()
     gateway.start()
     mark = gateway.send()
-    wait_until(lambda: guarded.copies[mark, TO], 10, gateway.output)
+    wait_until(lambda: guarded.copies[mark, TO], 10, gateway.report)
 
 
 @pytest.mark.parametrize("case", [*IDENTITY, *SUSPENDED])
@@ -90,7 +90,7 @@ def test_f30_a_refusal_that_is_about_the_account_goes_to_the_backup(launch, prim
     gateway = launch()
     primary.on(step, say(text))
     mark = gateway.send()
-    wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+    wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
     gateway.becomes(mark, "accepted")
     assert primary.mail == []
 
@@ -101,7 +101,7 @@ def test_f30_a_suspended_account_is_left_alone(launch, primary, backup, case):
     gateway = launch()
     primary.on(step, say(text))
     marks = [gateway.send() for _ in range(10)]
-    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 15, gateway.output)
+    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 15, gateway.report)
     assert primary.commands["MAIL"] <= 3
 
 
@@ -111,9 +111,9 @@ def test_f30_one_sender_that_is_not_verified_leaves_the_others_alone(launch, pri
     for _ in range(4):
         with gateway.client() as client:
             client.sendmail("x@other.example", [TO], b"Subject: other\r\nX-Test-Id: other\r\n\r\nx\r\n")
-    wait_until(lambda: backup.copies["other", TO] == 4, 10, gateway.output)
+    wait_until(lambda: backup.copies["other", TO] == 4, 10, gateway.report)
     marks = gateway.send_many(5)
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.report)
 
 
 @pytest.mark.parametrize("step", ["greeting", "mail", "rcpt", "dot"])
@@ -121,13 +121,13 @@ def test_f31_a_throttle_is_waited_out_and_is_no_failure_of_the_connection(launch
     """The wait is within a normal message's patience: it stays with the primary, and nothing is benched."""
     gateway = launch()
     started = gateway.send()
-    wait_until(lambda: primary.copies[started, TO], 5, gateway.output)
+    wait_until(lambda: primary.copies[started, TO], 5, gateway.report)
     primary.hang_up_all()
     primary.on(step, say("421 4.7.0 Rate limited, try again in 2 seconds"), times=1)
     marks = gateway.send_many(5)
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 20, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 20, gateway.report)
     later = gateway.send_many(5)
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in later), 10, gateway.output)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in later), 10, gateway.report)
     assert set(total(primary, backup).values()) == {1}
 
 
@@ -135,7 +135,7 @@ def test_f31_a_throttle_longer_than_the_patience_overflows_to_the_backup(launch,
     gateway = launch()
     primary.on("mail", say("452 4.7.0 Rate limit exceeded, try again in 3600 seconds"))
     marks = gateway.send_many(10)
-    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 10, gateway.output)
+    wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 10, gateway.report)
     assert primary.commands["MAIL"] <= 3, "a gate until the time named"
 
 
@@ -143,7 +143,7 @@ def test_f31_an_urgent_message_does_not_wait_for_a_throttle(launch, primary, bac
     gateway = launch()
     primary.on("mail", say("421 4.7.0 Rate limited, try again in 20 seconds"))
     mark = gateway.send(Secondpost_Priority="urgent")
-    assert wait_until(lambda: backup.copies[mark, TO], 10, gateway.output) < 3
+    assert wait_until(lambda: backup.copies[mark, TO], 10, gateway.report) < 3
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_f31_an_absurd_wait_harms_nobody(launch, primary, backup, text):
     gateway = launch()
     primary.on("mail", say(f"421 4.7.0 Rate limited, {text}"), times=1)
     mark = gateway.send(Secondpost_Priority="urgent")
-    wait_until(lambda: total(primary, backup)[mark, TO], 20, gateway.output)
+    wait_until(lambda: total(primary, backup)[mark, TO], 20, gateway.report)
     assert total(primary, backup)[mark, TO] == 1
 
 
@@ -172,6 +172,6 @@ def test_too_many_recipients_for_the_provider_are_split(launch, primary, backup)
     primary.on("rcpt", at_most_ten)
     to = [f"r{number}@example.com" for number in range(25)]
     mark = gateway.send(*to)
-    wait_until(lambda: all(total(primary, backup)[mark, address] for address in to), 40, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, address] for address in to), 40, gateway.report)
     assert set(total(primary, backup).values()) == {1}
     assert state["count"]

@@ -30,7 +30,7 @@ def test_a_reply_lost_after_the_dot_is_unclear_and_does_not_go_to_the_backup(lau
     gateway = launch()
     primary.on("taken", LOST[fault])
     mark = gateway.send()
-    wait_until(lambda: primary.copies[mark, TO], 5, gateway.output)
+    wait_until(lambda: primary.copies[mark, TO], 5, gateway.report)
     gateway.becomes(mark, "unclear")
     time.sleep(1.5)
     assert (primary.copies[mark, TO], backup.copies[mark, TO]) == (1, 0)
@@ -56,7 +56,7 @@ def test_f03_at_the_deadline_it_is_sent_again_unchanged_by_the_same_connection_a
     gateway = launch(settings={"priority": {"normal": {"unclear_after": "2s", "when_unclear": "send_again"}}})
     primary.on("taken", hang_up, times=1)
     mark = gateway.send()
-    wait_until(lambda: primary.copies[mark, TO] == 2, 15, gateway.output)
+    wait_until(lambda: primary.copies[mark, TO] == 2, 15, gateway.report)
     gateway.becomes(mark, "accepted")
     assert backup.copies[mark, TO] == 0
     first, second = (copy for copy in primary.mail if copy.mark == mark)
@@ -100,7 +100,7 @@ def test_f03_a_primary_that_swallows_answers_gets_no_more_new_mail(launch, prima
     for mark in doubtful:
         gateway.becomes(mark, "unclear")
     later = gateway.send_many(5)
-    wait_until(lambda: all(backup.copies[mark, TO] for mark in later), 10, gateway.output)
+    wait_until(lambda: all(backup.copies[mark, TO] for mark in later), 10, gateway.report)
     assert set(total(primary, backup).values()) == {1}
 
 
@@ -111,7 +111,7 @@ def test_f03_a_session_that_hangs_after_the_dot_does_not_hold_other_mail_up(laun
     hanging = gateway.send_many(5)
     wait_until(lambda: len(primary.mail) == 5, 5)
     later = gateway.send_many(20)
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in later), 5, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in later), 5, gateway.report)
     assert set(total(primary, backup).values()) == {1}
     assert all(backup.copies[mark, TO] == 0 for mark in hanging)
 
@@ -134,7 +134,7 @@ def test_f14_killed_before_the_point_is_simply_sent(launch, primary, backup):
     wait_until(lambda: primary.commands["MAIL"], 5)
     primary.heal()
     gateway.restart()
-    wait_until(lambda: total(primary, backup)[mark, TO], 10, gateway.output)
+    wait_until(lambda: total(primary, backup)[mark, TO], 10, gateway.report)
     gateway.becomes(mark, "accepted")
     time.sleep(0.5)
     assert total(primary, backup)[mark, TO] == 1
@@ -163,7 +163,7 @@ def test_f04_an_answer_and_then_a_reset_is_success(launch, primary, backup):
     gateway = launch()
     primary.on("taken", answer_and_reset)
     marks = gateway.send_many(5)
-    wait_until(lambda: len(total(primary, backup)) == 5, 5, gateway.output)
+    wait_until(lambda: len(total(primary, backup)) == 5, 5, gateway.report)
     for mark in marks:
         gateway.becomes(mark, "accepted")
     assert set(total(primary, backup).values()) == {1}

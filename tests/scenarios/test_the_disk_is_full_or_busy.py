@@ -47,7 +47,7 @@ def test_f18_a_full_disk_refuses_with_a_come_back_and_loses_nothing(launch, prim
     assert {code for code, _ in refused} <= {451, 452}, refused
     primary.heal()
     backup.heal()
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in accepted), 60, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in accepted), 60, gateway.report)
     time.sleep(1)
     assert set(total(primary, backup).values()) == {1}
     assert len(total(primary, backup)) == len(accepted)
@@ -72,8 +72,8 @@ def test_f18_it_accepts_again_when_there_is_room(launch, primary, backup, small_
             again.append(gateway.send())
         return again
 
-    wait_until(accepts, 15, gateway.output)
-    wait_until(lambda: all(primary.copies[mark, TO] for mark in [first, *again]), 20, gateway.output)
+    wait_until(accepts, 15, gateway.report)
+    wait_until(lambda: all(primary.copies[mark, TO] for mark in [first, *again]), 20, gateway.report)
 
 
 def test_f22_a_backup_tool_that_reads_for_long_disturbs_nobody(launch, primary, backup):
@@ -83,7 +83,7 @@ def test_f22_a_backup_tool_that_reads_for_long_disturbs_nobody(launch, primary, 
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         marks = gateway.send_many(50)
-        wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.output)
+        wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 10, gateway.report)
 
 
 @pytest.mark.parametrize("seconds", [2, 20])
@@ -111,6 +111,6 @@ def test_f22_a_writer_that_holds_the_database_makes_clients_wait_or_come_back(la
     db.close()
     assert set(codes) <= {451, 452}
     sent.append(gateway.send())
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in sent), 20, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in sent), 20, gateway.report)
     time.sleep(0.5)
     assert set(total(primary, backup).values()) == {1}, "a 451 was not stored"

@@ -2,13 +2,16 @@
 itself.
 """
 
+import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
-from tests.gateway import message, new_mark
+from tests.gateway import Gateway, message, new_mark
 from tests.provider import (
     Provider,
     after_bytes,
@@ -63,16 +66,60 @@ FAULTS: dict[str, Callable[[Provider], None]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def first_messages(tmp_path_factory):
+    """One gateway, a primary for each fault, a route for each primary: by fault, what became of its first message."""
+    names = [*FAULTS]
+    with ExitStack() as stack:
+        backup = stack.enter_context(Provider(name="backup"))
+        primaries = {name: stack.enter_context(Provider(name=name)) for name in names}
+        gateway = stack.enter_context(gateway_with_routes(tmp_path_factory.mktemp("gateway"), primaries, backup))
+        for name, provider in primaries.items():
+            FAULTS[name](provider)
+        sent = {name: (gateway.send(Subject=name), time.monotonic()) for name in names}
+        with suppress(AssertionError):  # each test looks at its own
+            wait_until(lambda: all(backup.copies[mark, TO] for mark, _ in sent.values()), 6)
+        time.sleep(0.5)
+        arrivals = {copy.mark: copy.at for copy in backup.mail}
+        yield {
+            name: First(
+                waited=arrivals.get(mark, math.inf) - since,
+                copies=total(backup, *primaries.values())[mark, TO],
+                violations=primaries[name].violations,
+                story="" if mark in arrivals else gateway.story(name),
+            )
+            for name, (mark, since) in sent.items()
+        }
+        assert gateway.complaints == [], gateway.output()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    waited: float
+    copies: int
+    violations: list[str]
+    story: str
+
+
+def gateway_with_routes(folder, primaries, backup):
+    routes = [
+        {
+            "name": name,
+            "connection": name,
+            "any": [{"all": [{"property": "subject", "operator": "is", "value": name}]}],
+        }
+        for name in primaries
+    ]
+    connections = {name: provider.connection() for name, provider in primaries.items()}
+    return Gateway(folder, primary=backup, backup=backup, settings={"connections": connections, "routes": routes})
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_backup_has_the_first_message_within_one_time_out(launch, primary, backup, fault):
-    gateway = launch()
-    FAULTS[fault](primary)
-    mark = gateway.send()
-    waited = wait_until(lambda: backup.copies[mark, TO], 15, gateway.output)
-    assert primary.copies[mark, TO] == 0
-    assert waited < TIMEOUT + SLACK, f"{fault} cost {waited:.1f} s"
-    time.sleep(0.2)
-    assert total(primary, backup)[mark, TO] == 1
+def test_the_backup_has_the_first_message_within_one_time_out(first_messages, fault):
+    first = first_messages[fault]
+    assert first.copies == 1, first.story
+    assert first.waited < TIMEOUT + SLACK, f"{fault} cost {first.waited:.1f} s"
+    assert first.violations == []
 
 
 RECOVER = [
@@ -93,11 +140,11 @@ def test_later_mail_does_not_wait_and_traffic_returns_unaided(launch, primary, b
     marks = []
     for _ in range(8):  # enough to open any breaker: half-weight failures need six
         marks.append(gateway.send())
-        wait_until(lambda: backup.copies[marks[-1], TO], TIMEOUT + SLACK, gateway.output)
+        wait_until(lambda: backup.copies[marks[-1], TO], TIMEOUT + SLACK, gateway.report)
     waits = []
     for _ in range(5):
         marks.append(gateway.send())
-        waits.append(wait_until(lambda: backup.copies[marks[-1], TO], TIMEOUT + SLACK, gateway.output))
+        waits.append(wait_until(lambda: backup.copies[marks[-1], TO], TIMEOUT + SLACK, gateway.report))
     assert sorted(waits)[2] < 0.15, f"with the breaker open mail still waits: {waits}"
 
     primary.heal()
@@ -107,7 +154,7 @@ def test_later_mail_does_not_wait_and_traffic_returns_unaided(launch, primary, b
         marks.append(gateway.send())
         time.sleep(0.5)
     marks.extend(gateway.send_many(10))
-    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 15, gateway.output)
+    wait_until(lambda: all(total(primary, backup)[mark, TO] for mark in marks), 15, gateway.report)
     assert all(primary.copies[mark, TO] for mark in marks[-10:]), "after it came back, the primary carries everything"
     assert set(total(primary, backup).values()) == {1}
 
@@ -117,7 +164,7 @@ def test_f02_the_line_dies_in_the_middle_of_the_content(launch, primary, backup)
     gateway = launch()
     primary.on("body", after_bytes(100_000, reset))
     mark = gateway.send(body="x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 300_000)
-    wait_until(lambda: backup.copies[mark, TO], 15, gateway.output)
+    wait_until(lambda: backup.copies[mark, TO], 15, gateway.report)
     assert primary.mail == []
     assert gateway.state(mark) == "accepted"
 
@@ -126,7 +173,7 @@ def test_f12_an_early_refusal_of_the_content_is_heard_before_all_of_it_is_sent(l
     gateway = launch()
     primary.on("data", refuse_early("451 4.3.0 Trouble here"))
     mark = gateway.send(body=("y" * 70 + "\r\n") * 300_000)
-    wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+    wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
     assert primary.mail == []
 
 
@@ -137,14 +184,14 @@ def arrived(mark, *providers):
 def test_f07_a_slow_upload_has_a_deadline_and_holds_nobody_up(launch, backup):
     with Provider(name="slow", tiny_window=True) as primary:
         gateway = launch(primary=primary)
-        primary.on("body", read_slowly(4000), times=1)
-        big = gateway.send(body=("y" * 70 + "\r\n") * 14_000)
+        primary.on("body", read_slowly(20_000), times=1)
+        big = gateway.send(body=("y" * 70 + "\r\n") * 170_000)
         waits = []
         for _ in range(10):
             mark = gateway.send()
-            waits.append(wait_until(partial(arrived, mark, primary, backup), 10, gateway.output))
+            waits.append(wait_until(partial(arrived, mark, primary, backup), 10, gateway.report))
         assert max(waits) < 1, waits
-        wait_until(lambda: backup.copies[big, TO], 40, gateway.output)
+        wait_until(lambda: backup.copies[big, TO], 40, gateway.report)
         assert total(primary, backup)[big, TO] == 1
 
 
@@ -154,7 +201,7 @@ def test_f13_an_extra_reply_before_the_point_is_never_taken_for_the_answer_to_th
     primary.on("rcpt", raw(b"250 2.1.5 Ok\r\n250 2.0.0 Ok: queued\r\n"))
     primary.on("dot", say("451 4.3.0 Not taken"))
     mark = gateway.send()
-    wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+    wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
     assert primary.mail == []
 
 
@@ -165,7 +212,7 @@ def test_f10_a_421_on_a_kept_session_is_no_failure_of_the_message(launch, primar
     wait_until(lambda: primary.copies[first, TO], 5)
     primary.hang_up_all()
     second = gateway.send()
-    wait_until(lambda: total(primary, backup)[second, TO], 5, gateway.output)
+    wait_until(lambda: total(primary, backup)[second, TO], 5, gateway.report)
     assert gateway.state(second) == "accepted"
 
 
@@ -174,7 +221,7 @@ def test_one_message_after_a_slow_but_good_primary_stays_with_the_primary(launch
     primary.on("greeting", before(normally, seconds=0.6))
     primary.on("data", before(normally, seconds=0.6))
     mark = gateway.send()
-    wait_until(lambda: primary.copies[mark, TO], 10, gateway.output)
+    wait_until(lambda: primary.copies[mark, TO], 10, gateway.report)
     time.sleep(0.5)
     assert backup.mail == []
 
@@ -185,7 +232,7 @@ def test_the_message_is_the_same_whichever_connection_carries_it(launch, primary
     mark = new_mark()
     with gateway.client() as client:
         client.sendmail("shop@example.com", [TO], message(mark, ".dots\r\n..\r\nlast\r\n"))
-    wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+    wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
     body = backup.mail[0].data.partition(b"\r\n\r\n")[2]
     assert body == b".dots\r\n..\r\nlast\r\n"
     assert backup.mail[0].data.count(b"Message-ID:") == 1

@@ -37,7 +37,7 @@ def test_a_good_certificate_is_good(trusting, certificates, backup, implicit):
     with secured(certificates.good(), implicit=implicit) as primary:
         gateway = trusting(primary)
         mark = gateway.send()
-        wait_until(lambda: primary.copies[mark, TO], 10, gateway.output)
+        wait_until(lambda: primary.copies[mark, TO], 10, gateway.report)
         assert primary.violations == []
         assert backup.mail == []
 
@@ -52,7 +52,7 @@ def test_f08_a_bad_certificate_is_refused_with_its_own_reason(trusting, certific
     with secured(getattr(certificates, kind)(), implicit=implicit) as primary:
         gateway = trusting(primary)
         mark = gateway.send()
-        wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+        wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
         assert not PLAIN & set(primary.commands)
         assert "certificate" in gateway.story(mark).lower()
 
@@ -64,7 +64,7 @@ def test_f08_a_handshake_that_fails_is_a_definite_no(trusting, certificates, bac
         primary.on("tls", act)
         gateway = trusting(primary)
         mark = gateway.send()
-        wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+        wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
         assert not PLAIN & set(primary.commands)
 
 
@@ -73,7 +73,7 @@ def test_f09_starttls_stripped_from_the_greeting_is_refused_before_the_log_in(tr
         gateway = trusting(primary)
         primary.tls = None
         mark = gateway.send()
-        wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+        wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
         assert not PLAIN & set(primary.commands)
         assert "starttls" in gateway.story(mark).lower()
 
@@ -83,7 +83,7 @@ def test_f09_starttls_refused_is_refused(trusting, certificates, backup):
         primary.on("starttls", say("454 4.7.0 TLS not available"))
         gateway = trusting(primary)
         mark = gateway.send()
-        wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+        wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
         assert not PLAIN & set(primary.commands)
 
 
@@ -92,7 +92,7 @@ def test_f09_a_reply_injected_before_the_handshake_is_not_believed(trusting, cer
         primary.on("starttls", raw(b"220 2.0.0 Go ahead\r\n250-evil.example\r\n250 AUTH PLAIN\r\n"))
         gateway = trusting(primary)
         mark = gateway.send()
-        wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+        wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
         assert primary.mail == []
 
 
@@ -102,7 +102,7 @@ def test_the_password_is_nowhere_to_be_read(trusting, certificates, backup):
         primary.on("mail", say("451 4.3.0 Trouble here"))
         gateway = trusting(primary)
         mark = gateway.send()
-        wait_until(lambda: backup.copies[mark, TO], 10, gateway.output)
+        wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
         seen = (
             gateway.output()
             + gateway.story(mark)

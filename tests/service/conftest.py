@@ -46,7 +46,9 @@ class ScriptedMailer:
         if self.refuse is not None:
             return Report(outcomes=(self.refuse,) * len(parcel.recipients), phase=Phase.CONNECT)
         if not await crossing.take():
-            return Report(outcomes=(self.refuse or Accepted(),) * len(parcel.recipients), phase=Phase.BODY, abandoned=True)
+            return Report(
+                outcomes=(self.refuse or Accepted(),) * len(parcel.recipients), phase=Phase.BODY, abandoned=True
+            )
         self.takes.append(parcel)
         return Report(outcomes=self.answer(parcel), phase=Phase.POINT)
 
@@ -71,7 +73,11 @@ class Office:
     async def send(self, *recipients: str, content: bytes = b"Subject: hello\r\n\r\nbody\r\n", **fields: object) -> int:
         """Submit a message and let everything that can happen now happen."""
         draft = Draft(
-            id=new_id(), sender="shop@example.com", recipients=recipients or ("a@example.net",), content=content, **fields
+            id=new_id(),
+            sender="shop@example.com",
+            recipients=recipients or ("a@example.net",),
+            content=content,
+            **fields,
         )
         receipt = await self.submit(draft)
         await self.rest()

@@ -116,5 +116,3 @@ async def test_mail_of_a_deleted_connection_takes_the_ordinary_route(office):
     await office.worker.refill()
     await office.rest()
     assert await office.states(message) == ["accepted"]
-
-

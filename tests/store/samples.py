@@ -37,6 +37,7 @@ def submission(number: int = 1, **given: Any) -> Submission:
         "client": "shop",
         "entrypoint": "smtp",
     } | given
+    known["recipients"] = tuple(known["recipients"])
     known.setdefault("expires", known["accepted"] + 2 * DAY)
     known.setdefault("id", message_id(number, known["accepted"]))
     return Submission(**known)

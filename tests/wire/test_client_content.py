@@ -13,7 +13,9 @@ from secondpost.wire.client_sign_in import Account
 from secondpost.wire.smtp_client import Client
 
 # Bytes in which an end of data may hide, and others.
-TRICKY = st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"..", b"\r\n.\r\n", b"x", b"MAIL", b"\0", b"\xff"]), max_size=12)
+TRICKY = st.lists(
+    st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"..", b"\r\n.\r\n", b"x", b"MAIL", b"\0", b"\xff"]), max_size=12
+)
 CONTENT = st.one_of(st.binary(max_size=200), TRICKY.map(b"".join))
 CLEAN = st.lists(st.sampled_from([b"\r\n", b".", b"..", b"x", b"\xff", b"\0"]), max_size=20).map(b"".join)
 # Every ending that some receiver in history took for the end of a message (CVE-2023-51764, -51765, -51766, 2024-27305 …).
@@ -23,7 +25,7 @@ LAX_END = re.compile(rb"(?:\r\n|\r|\n)\.(?:\r\n|\r|\n)|\r\n\.\x00|\x00\r\n\.\r\n
 def strict_receiver(wire):
     """Messages in the bytes after DATA, by RFC 5321 to the letter."""
     *messages, rest = (b"\r\n" + wire).split(b"\r\n.\r\n")
-    return [message.removeprefix(b"\r\n").replace(b"\r\n..", b"\r\n.") for message in messages], rest
+    return [message.replace(b"\r\n..", b"\r\n.").removeprefix(b"\r\n") for message in messages], rest
 
 
 def lax_receiver(wire):
@@ -62,10 +64,7 @@ def test_s2_one_message_leaves_or_none(head, body, cuts):
         return
     messages, rest = strict_receiver(wire)
     assert rest == b""
-    assert len(messages) == 1
-    # The first line may begin with a dot too.
-    first = messages[0].removeprefix(b".") if messages[0].startswith(b"..") else messages[0]
-    assert first.removesuffix(b"\r\n") == (head + body).removesuffix(b"\r\n")
+    assert messages == [(head + body).removesuffix(b"\r\n")]
     assert lax_receiver(wire) == 1
 
 

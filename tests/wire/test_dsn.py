@@ -16,7 +16,9 @@ HEAD = b"From: Shop <shop@shop.example>\r\nMessage-ID: <1@shop.example>\r\nSubje
 
 
 def build(*failures, sender="shop@shop.example", head=HEAD):
-    return dsn.build(failures=failures, sender=sender, hostname="gateway.example", arrived=NOW, now=NOW, head=head, id=42)
+    return dsn.build(
+        failures=failures, sender=sender, hostname="gateway.example", arrived=NOW, now=NOW, head=head, id=42
+    )
 
 
 def read(report):
@@ -31,13 +33,17 @@ def test_it_is_a_report_as_rfc_3464_wants_it():
     report = read(build(NO_USER, TOO_LATE))
     assert report.get_content_type() == "multipart/report"
     assert report.get_param("report-type") == "delivery-status"
-    assert report["To"] == "<shop@shop.example>"
+    assert report["To"].addresses[0].addr_spec == "shop@shop.example"
     assert report["From"] == "Mail Delivery <postmaster@gateway.example>"
     assert report["Auto-Submitted"] == "auto-replied"
     assert report["In-Reply-To"] == "<1@shop.example>"
     assert report["Date"] == "Sun, 30 Aug 2026 12:00:00 +0000"
     assert report["Subject"] == "Not delivered to 2 recipients"
-    assert [part.get_content_type() for part in report.iter_parts()] == ["text/plain", "message/delivery-status", "text/rfc822-headers"]
+    assert [part.get_content_type() for part in report.iter_parts()] == [
+        "text/plain",
+        "message/delivery-status",
+        "text/rfc822-headers",
+    ]
 
 
 def test_machines_learn_each_recipient_and_why():
@@ -59,7 +65,7 @@ def test_people_learn_what_to_do():
 
 def test_the_header_fields_come_back_and_the_content_does_not():
     back = list(read(build(NO_USER)).iter_parts())[2]
-    assert back.get_content().replace("\n", "\r\n").encode().rstrip() == HEAD.rstrip()
+    assert back.get_content().splitlines() == HEAD.decode().splitlines()[:-1]
 
 
 def test_a_huge_header_block_is_cut_at_a_line():
@@ -75,7 +81,9 @@ def test_nobody_is_told_when_there_is_nobody():
 
 
 @given(
-    st.lists(st.builds(dsn.Failure, recipient=st.text(max_size=50), reply=st.text(max_size=3000)), min_size=1, max_size=4),
+    st.lists(
+        st.builds(dsn.Failure, recipient=st.text(max_size=50), reply=st.text(max_size=3000)), min_size=1, max_size=4
+    ),
     st.text(min_size=1, max_size=50),
     st.binary(max_size=500),
 )
@@ -84,5 +92,9 @@ def test_whatever_is_put_in_it_stays_one_report_of_short_lines(failures, sender,
     check(report)
     assert max(map(len, report.split(b"\r\n"))) <= 998
     parsed = email.message_from_bytes(report, policy=strict.clone(raise_on_defect=False))
-    assert [part.get_content_type() for part in parsed.get_payload()] == ["text/plain", "message/delivery-status", "text/rfc822-headers"]
+    assert [part.get_content_type() for part in parsed.get_payload()] == [
+        "text/plain",
+        "message/delivery-status",
+        "text/rfc822-headers",
+    ]
     assert len(parsed.get_payload()[1].get_payload()) == 1 + len(failures)

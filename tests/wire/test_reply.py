@@ -35,7 +35,9 @@ def in_words(outcome):
 # ── meaning ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("who", "step", "text", "expected"), CORPUS, ids=[f"{row[0]}-{row[1]}-{row[2][:40]}" for row in CORPUS])
+@pytest.mark.parametrize(
+    ("who", "step", "text", "expected"), CORPUS, ids=[f"{row[0]}-{row[1]}-{row[2][:40]}" for row in CORPUS]
+)
 def test_f30_the_corpus_of_real_replies(who, step, text, expected):
     outcome = outcome_of(read(text), step, sender=SENDER, recipient=RECIPIENT)
     assert in_words(outcome) == expected
@@ -81,7 +83,9 @@ def test_a_null_sender_does_not_hide_that_the_log_in_is_missing():
 
 
 def test_an_absurd_wait_is_capped():
-    outcome = outcome_of(read("450 4.7.1 rate limit, try again in 900000 hours"), Step.RCPT, sender=SENDER, recipient=RECIPIENT)
+    outcome = outcome_of(
+        read("450 4.7.1 rate limit, try again in 900000 hours"), Step.RCPT, sender=SENDER, recipient=RECIPIENT
+    )
     assert in_words(outcome) == "deferred limit 86400"
 
 

@@ -14,7 +14,12 @@ from tests.wire.test_reply import in_words
 
 FOLDER = Path(__file__).parent.parent / "transcripts/client"
 SECRET = "secret-canary"
-SECRETS = (SECRET, "c2VjcmV0LWNhbmFyeQ==", "AHNob3AAc2VjcmV0LWNhbmFyeQ==", "dXNlcj1zaG9wAWF1dGg9QmVhcmVyIHNlY3JldC1jYW5hcnkBAQ==")
+SECRETS = (
+    SECRET,
+    "c2VjcmV0LWNhbmFyeQ==",
+    "AHNob3AAc2VjcmV0LWNhbmFyeQ==",
+    "dXNlcj1zaG9wAWF1dGg9QmVhcmVyIHNlY3JldC1jYW5hcnkBAQ==",
+)
 EXTENSIONS = "PIPELINING"
 
 

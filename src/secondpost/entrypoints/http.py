@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from secondpost.errors import ConfigError, StoreError
 from secondpost.entrypoints.metrics import Metrics
+from secondpost.errors import ConfigError, StoreError
 from secondpost.store.base import Store
 
 

@@ -4,11 +4,11 @@ Rule: the hot path only adds to plain integers; labels name connections and stat
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from collections.abc import Iterable
 
 from secondpost.core import breaker
 from secondpost.service.worker import Worker
@@ -34,7 +34,9 @@ class Metrics:
         yield self._queue()
         yield self._breakers()
         yield self._outcomes()
-        yield GaugeMetricFamily("secondpost_held_messages", "Messages in memory, on their way", value=self.worker.room.count)
+        yield GaugeMetricFamily(
+            "secondpost_held_messages", "Messages in memory, on their way", value=self.worker.room.count
+        )
         yield GaugeMetricFamily("secondpost_held_bytes", "Their bytes", value=self.worker.room.bytes)
 
     def _queue(self) -> Metric:
@@ -47,7 +49,9 @@ class Metrics:
         return family
 
     def _breakers(self) -> Metric:
-        family = GaugeMetricFamily("secondpost_breaker_state", "1 for the state it is in", labels=["connection", "state"])
+        family = GaugeMetricFamily(
+            "secondpost_breaker_state", "1 for the state it is in", labels=["connection", "state"]
+        )
         for line in self.worker.ways.lines.values():
             for state in breaker.State:
                 family.add_metric([line.name, state.value], float(line.breaker.state is state))

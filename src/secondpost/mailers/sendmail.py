@@ -46,12 +46,12 @@ class Sendmail:
     name: ClassVar[str] = "sendmail"
     title: ClassVar[str] = "Local sendmail program"
     settings: ClassVar[tuple[Setting, ...]] = (
-        Setting(name="command", label="Path of the program", help="Empty: sendmail, wherever this machine has it."),
+        Setting(name="program", label="Path of the program", help="Empty: sendmail, wherever this machine has it."),
     )
     can: ClassVar[Abilities] = Abilities(max_recipients=100)  # they are arguments, whose length the system limits
 
     def __init__(self, connection: Connection) -> None:
-        self._command = str(connection.settings.get("command") or "")
+        self._path = str(connection.settings.get("program") or "")
         self._timeouts = connection.timeouts
         self._capacity = connection.limits.sessions
 
@@ -73,7 +73,9 @@ class Sendmail:
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
         except OSError as error:
-            return _all(parcel, Deferred(Fault.UNREACHABLE, f"{program} cannot be started: {error.strerror}"), Phase.CONNECT)
+            return _all(
+                parcel, Deferred(Fault.UNREACHABLE, f"{program} cannot be started: {error.strerror}"), Phase.CONNECT
+            )
         try:
             return await self._feed(run, parcel, crossing)
         finally:
@@ -106,10 +108,17 @@ class Sendmail:
                 said = printable(await run.stderr.read(OUTPUT_LIMIT)).strip()
                 code = await run.wait()
         except TimeoutError:
-            outcome: Outcome = Unclear("sendmail did not end in time") if closed else Deferred(Fault.PROVIDER, "sendmail hangs")
+            outcome: Outcome = (
+                Unclear("sendmail did not end in time") if closed else Deferred(Fault.PROVIDER, "sendmail hangs")
+            )
             return _all(parcel, outcome, phase)
         alone = len(parcel.recipients) == 1
-        return _all(parcel, outcome_of_exit(code, said, closed=closed, alone=alone), phase, f"sendmail ended with {code}\n{said}".strip())
+        return _all(
+            parcel,
+            outcome_of_exit(code, said, closed=closed, alone=alone),
+            phase,
+            f"sendmail ended with {code}\n{said}".strip(),
+        )
 
     async def verify(self) -> Verdict:
         program = self._program()
@@ -121,10 +130,10 @@ class Sendmail:
         """Each message has its own process."""
 
     def _program(self) -> str | None:
-        return self._command or shutil.which("sendmail") or shutil.which("sendmail", path=SEARCH)
+        return self._path or shutil.which("sendmail") or shutil.which("sendmail", path=SEARCH)
 
     def _missing(self) -> Deferred:
-        what = f"{self._command} is not a program" if self._command else "this machine has no sendmail program"
+        what = f"{self._path} is not a program" if self._path else "this machine has no sendmail program"
         return Deferred(Fault.UNREACHABLE, f"{what}. Install one (postfix, exim4, msmtp-mta), or give its path.")
 
 

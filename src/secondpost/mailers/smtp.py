@@ -173,7 +173,9 @@ class Smtp:
         self._shelve(session)
 
     def _accepts(self, session: Session, ride: Ride) -> bool:
-        return session.client.state is State.READY and session.load < (2 if self._may_chain(session) and not ride.fresh else 1)
+        return session.client.state is State.READY and session.load < (
+            2 if self._may_chain(session) and not ride.fresh else 1
+        )
 
     def _may_chain(self, session: Session) -> bool:
         if not self._chains or not session.client.extensions.pipelining:
@@ -270,13 +272,21 @@ class Smtp:
         if isinstance(result, Failure):
             return Verdict(outcome=result.outcome, phase=result.phase, transcript=result.transcript)
         client = result.client
-        details = {"server": f"{self._server.host} port {self._server.port}", "extensions": " ".join(sorted(client.extensions.names))}
+        details = {
+            "server": f"{self._server.host} port {self._server.port}",
+            "extensions": " ".join(sorted(client.extensions.names)),
+        }
         if client.encrypted and result.transport is not None:
             details["tls"] = result.transport.get_extra_info("ssl_object").version()
         transcript = render(client.log, None, self._server.account.secrets)
         greeting = str(client.log[0])
         result.hang_up()
-        return Verdict(outcome=Accepted(greeting), phase=Phase.LOGIN, transcript=transcript, details=details | {"greeting": greeting})
+        return Verdict(
+            outcome=Accepted(greeting),
+            phase=Phase.LOGIN,
+            transcript=transcript,
+            details=details | {"greeting": greeting},
+        )
 
     async def close(self) -> None:
         self._closed = True
@@ -310,13 +320,17 @@ def server(connection: Connection) -> Server:
         **_log_in(str(settings.get("username") or ""), str(settings.get("password") or ""), provider),
     )
     ca_file = str(settings.get("ca_file") or "")
-    return Server(host=host, port=port, tls=encryption == "tls", ca_file=ca_file, account=account, timeouts=connection.timeouts)
+    return Server(
+        host=host, port=port, tls=encryption == "tls", ca_file=ca_file, account=account, timeouts=connection.timeouts
+    )
 
 
 def _way(encryption: str, port: int, provider: presets.Provider | None) -> tuple[str, int]:
     """Encryption and port: whichever is not given follows from the other, or from the preset."""
     if encryption == "auto":
-        encryption = "tls" if port == 465 else provider.encryption if provider and port in {0, provider.port} else "starttls"
+        encryption = (
+            "tls" if port == 465 else provider.encryption if provider and port in {0, provider.port} else "starttls"
+        )
     known = provider is not None and provider.encryption == encryption
     return encryption, port or (provider.port if provider and known else _PORTS[encryption])
 

@@ -172,7 +172,9 @@ def explain(error: Exception, server: Server, phase: Phase) -> str:
     """What went wrong on the way, and what to look at."""
     where = f"{server.host} port {server.port}"
     if isinstance(error, socket.gaierror):
-        return f"The name {server.host} does not resolve ({error.strerror}). Check the host name and this machine's DNS."
+        return (
+            f"The name {server.host} does not resolve ({error.strerror}). Check the host name and this machine's DNS."
+        )
     if isinstance(error, UnicodeError):
         return f"{server.host[:100]!r} is not a host name."
     if isinstance(error, ssl.SSLError):

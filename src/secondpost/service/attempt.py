@@ -133,7 +133,9 @@ def accepted(lease: Lease, report: Report, *, started: bool) -> Result:
     )
 
 
-def record(errand: Errand, line: Line, start: Start, report: Report, changes: tuple[Change, ...], *, ended: datetime) -> Record:
+def record(
+    errand: Errand, line: Line, start: Start, report: Report, changes: tuple[Change, ...], *, ended: datetime
+) -> Record:
     """What is written down of the attempt."""
     lease = errand.lease
     return Record(
@@ -149,4 +151,3 @@ def record(errand: Errand, line: Line, start: Start, report: Report, changes: tu
         transcript=report.transcript,
         note=errand.note,
     )
-

@@ -1,6 +1,6 @@
-"""Building messages: from the parts that a person or a program gives, so that nothing in them can add a header or an address.
+"""Building messages from the parts that a person or a program gives; nothing in them can add a header or an address.
 
-Rule: what is built is taken apart again and must have exactly the header fields that were meant (CVE-2024-6923 and its kin).
+Rule: what is built is taken apart again and must have exactly the fields that were meant (CVE-2024-6923 and its kin).
 """
 
 import base64
@@ -93,7 +93,9 @@ def _mailbox(field: str, text: str) -> Mailbox:
 
 def _line(field: str, text: str) -> str:
     if text.translate(FORBIDDEN) != text:
-        raise Refusal(550, "5.6.0", f"The {field} contains a line break or a control character. Nothing was stored.", field)
+        raise Refusal(
+            550, "5.6.0", f"The {field} contains a line break or a control character. Nothing was stored.", field
+        )
     return text
 
 
@@ -118,7 +120,9 @@ def _attach(built: EmailMessage, attachment: Mapping[str, str]) -> None:
     try:
         content = base64.b64decode(attachment["content"], validate=True)
     except binascii.Error:
-        raise Refusal(550, "5.6.0", f"The attachment {name!r} is not valid base64. Nothing was stored.", "attachments") from None
+        raise Refusal(
+            550, "5.6.0", f"The attachment {name!r} is not valid base64. Nothing was stored.", "attachments"
+        ) from None
     kind = attachment.get("content_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
     main, _, sub = kind.partition("/")
     built.add_attachment(content, maintype=main, subtype=sub or "octet-stream", filename=name)
@@ -127,10 +131,12 @@ def _attach(built: EmailMessage, attachment: Mapping[str, str]) -> None:
 def _serialize(built: EmailMessage) -> bytes:
     content = built.as_bytes()
     head, _ = rfc5322.split(content)
-    meant = [name.lower() for name in built.keys()]
+    meant = [name.lower() for name in built.keys()]  # noqa: SIM118  # iterating a message gives its parts
     found = [name.decode().lower() for name, _ in FIELD.findall(b"\n" + head)]
     if meant != found:
-        raise Refusal(550, "5.6.0", "A value would have added a header field of its own. Nothing was stored.", "headers")
+        raise Refusal(
+            550, "5.6.0", "A value would have added a header field of its own. Nothing was stored.", "headers"
+        )
     return content
 
 

@@ -3,7 +3,7 @@
 Rule: what the file or the environment sets is locked; what is in use is not removed without a replacement.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -40,19 +40,20 @@ class Connections:
     now: Callable[[], datetime]
     find: Callable[[str], type[Mailer]]
     parse: Callable[[str, Mapping[str, Any]], Connection]
+    require: Callable[[Collection[str]], None]  # raises `ConfigError` when the configuration names what is not there
+    origin: Callable[[str], str]
     fixed: dict[str, Connection]
-    fixed_primary: str = ""
-    fixed_backup: str = ""
-    fixed_rules: Sequence[Mapping[str, Any]] = ()
+    fixed_roles: dict[str, str]
     kept: dict[str, Any] = field(default_factory=dict)
 
     async def load(self) -> None:
         """Read the store's connections and put all of them to work."""
         self.kept = await self.store.all(KIND)
-        roles = await self.store.get(ROLES, "backup") or {}
+        self.require(self.kept)
         connections = {**{name: self.parse(name, kept) for name, kept in self.kept.items()}, **self.fixed}
-        primary = self.fixed_primary or next(iter(self.fixed or connections), "")
-        backup = self.fixed_backup or roles.get("name") or ""
+        chosen = await self.store.get(ROLES, "backup") or {}
+        primary = self.fixed_roles.get("primary") or next(iter(connections), "")
+        backup = self.fixed_roles.get("backup", chosen.get("name") or "")
         self.desk.arrange(connections, primary=primary, backup=backup if backup in connections else "")
         await self._staff(connections)
 
@@ -105,7 +106,8 @@ class Connections:
         return "backup" if name == self.desk.backup else "additional"
 
     def backup(self) -> dict[str, Any]:
-        return {"backup": self.desk.backup or None, "locked": bool(self.fixed_backup)}
+        locked = "backup" in self.fixed_roles
+        return {"backup": self.desk.backup or None, "locked": locked, "origin": self.origin("backup")}
 
     def rules(self) -> list[dict[str, Any]]:
         return [routing.to_dict(rule) for rule in self.desk.rules]
@@ -150,10 +152,14 @@ class Connections:
         """Forget a connection. Its waiting mail takes the ordinary route."""
         self.known(name)
         if name in self.fixed:
-            raise SecondpostError(f"The connection {name!r} is set by the configuration file or the environment: remove it there.")
+            raise SecondpostError(
+                f"The connection {name!r} is set by the configuration file or the environment: remove it there."
+            )
         if uses := self._uses(name):
             if replacement is None:
-                raise SecondpostError(f"The connection {name!r} is in use ({', '.join(uses)}). Name a replacement with --replacement.")
+                raise SecondpostError(
+                    f"The connection {name!r} is in use ({', '.join(uses)}). Name a replacement with --replacement."
+                )
             self.known(replacement)
             await self.set_backup(replacement)
         await self.store.delete(KIND, name)
@@ -167,8 +173,10 @@ class Connections:
 
     async def set_backup(self, name: str | None) -> dict[str, Any]:
         """Choose the Backup Connection, or none."""
-        if self.fixed_backup:
-            raise SecondpostError("The Backup Connection is set by the configuration file or the environment: change it there.")
+        if "backup" in self.fixed_roles:
+            raise SecondpostError(
+                "The Backup Connection is set by the configuration file or the environment: change it there."
+            )
         if name is not None:
             self.known(name)
             if name == self.desk.primary:

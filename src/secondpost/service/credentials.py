@@ -65,4 +65,3 @@ class Credentials:
 
     def list(self) -> list[dict[str, Any]]:
         return [{"name": name, "senders": kept["senders"]} for name, kept in sorted(self._known.items())]
-

@@ -81,7 +81,9 @@ class Desk:
 
     def _named(self, draft: Asked, name: str) -> Verdict:
         if not (draft.connection or draft.trusted):
-            raise Refusal(550, "5.7.1", "This log-in may not choose a connection (Secondpost-Connection). Nothing was stored.")
+            raise Refusal(
+                550, "5.7.1", "This log-in may not choose a connection (Secondpost-Connection). Nothing was stored."
+            )
         if name not in self.connections:
             known = ", ".join(self.connections) or "none"
             raise Refusal(550, "5.7.1", f"There is no connection {name!r}. Nothing was stored. Connections: {known}.")

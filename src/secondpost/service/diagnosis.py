@@ -47,7 +47,10 @@ LOCAL = (
 UNCLEAR = (
     "It is not known whether the provider took the message",
     "The whole message left, but the answer was lost. It may arrive.",
-    ["Look into the mailbox before you send again.", "If this repeats, raise the time-out data_reply of this connection."],
+    [
+        "Look into the mailbox before you send again.",
+        "If this repeats, raise the time-out data_reply of this connection.",
+    ],
 )
 TLS = (
     "No safe line to the provider",

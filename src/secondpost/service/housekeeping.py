@@ -1,4 +1,4 @@
-"""Housekeeping: what must happen without anybody asking. Leases, expiry, doubts, retention, probes, the refilling of the worker.
+"""Housekeeping: what must happen without anybody asking. Leases, expiry, doubts, retention, refilling the worker.
 
 Rule: each duty is small, safe to repeat, and its failure never stops the others.
 """
@@ -14,8 +14,8 @@ from secondpost.core import limits
 from secondpost.core.delivery import Move
 from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import StoreError
-from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.line import LIMITER
+from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.submit import Submit
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
@@ -74,7 +74,7 @@ class Housekeeping:
             await asyncio.sleep(rhythm)
 
     async def refill(self) -> None:
-        """Bring due mail to the worker as long as there is room; else wait until it has some, or look again after a pause."""
+        """Bring due mail to the worker while there is room; then wait until there is some, or look after a pause."""
         while await self.worker.refill():
             await asyncio.sleep(0)
         with contextlib.suppress(TimeoutError):
@@ -89,9 +89,7 @@ class Housekeeping:
         now = self.now()
         await self.store.enroll(self.worker.name, boot=self.boot, expires=now + LEASE_TIME)
         spans = {priority: policy.unclear_after for priority, policy in self.policies.items()}
-        waiting, unclear = await self.store.lapse(
-            now=now, alone=self.alone, keep=self.worker.name, unclear_after=spans
-        )
+        waiting, unclear = await self.store.lapse(now=now, alone=self.alone, keep=self.worker.name, unclear_after=spans)
         if waiting or unclear:
             logger.warning("a worker died: %d deliveries wait again, %d are unclear", waiting, unclear)
             text = f"a worker died: {waiting} deliveries wait again, {unclear} are unclear"

@@ -11,7 +11,7 @@ _last = 0
 
 def new_id() -> int:
     """A new id of a message or an attempt (see `core.ids`)."""
-    global _last
+    global _last  # noqa: PLW0603  # one sequence for the whole process is the point
     _last = message.following_id(_last, time.time_ns() // 1_000_000, random.getrandbits(22))
     return _last
 

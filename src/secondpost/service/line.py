@@ -1,4 +1,4 @@
-"""A line: one connection at work. Its mailer, its breaker and limits, the errands that wait for it, and the carriers that take them.
+"""A line: one connection at work. Its mailer, breaker and limits, the errands that wait, the carriers that take them.
 
 Rule: a line knows nothing of other lines; when it cannot carry, it says so and the worker looks for another way.
 """

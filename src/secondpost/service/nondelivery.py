@@ -75,4 +75,6 @@ class NonDelivery:
         try:
             await self.submit(draft)
         except SecondpostError as error:
-            logger.error("a non-delivery report could not be submitted: %s", error, extra={"id": rfc5322.id_text(message)})
+            logger.error(
+                "a non-delivery report could not be submitted: %s", error, extra={"id": rfc5322.id_text(message)}
+            )

@@ -77,7 +77,15 @@ def row(row: LogRow) -> dict[str, Any]:
 
 def status(states: Sequence[State]) -> str:
     """One word for a message: what most needs to be known of its deliveries."""
-    for state in (State.UNCLEAR, State.REJECTED, State.EXPIRED, State.SENDING, State.LEASED, State.WAITING, State.ACCEPTED):
+    for state in (
+        State.UNCLEAR,
+        State.REJECTED,
+        State.EXPIRED,
+        State.SENDING,
+        State.LEASED,
+        State.WAITING,
+        State.ACCEPTED,
+    ):
         if state in states:
             return state.value
     return State.CANCELLED.value
@@ -94,9 +102,14 @@ def entry(entry: LogEntry, policies: Mapping[Priority, Policy]) -> dict[str, Any
         "expires": iso(entry.expires),
         "parent": rfc5322.id_text(entry.parent) if entry.parent else None,
         "deliveries": [_delivery(delivery, policies[entry.row.priority]) for delivery in entry.deliveries],
-        "attempts": [_plain(attempt) for attempt in entry.attempts],
+        "attempts": [_attempt(attempt) for attempt in entry.attempts],
         "events": [_plain(event) for event in entry.events],
     }
+
+
+def _attempt(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """Its number as text: JavaScript rounds numbers this large."""
+    return {**_plain(attempt), "number": rfc5322.id_text(attempt["number"])}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Room: how much mail on its way may be held in memory. What does not fit waits in the store.
 
-Rule: memory is bounded by count and by bytes, whatever arrives; nothing is refused for want of room, it only waits on disk.
+Rule: memory is bounded by count and by bytes, whatever arrives; for want of room mail only waits on disk.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Room:
 
     @property
     def low(self) -> bool:
-        """So little is held that the store should be asked for more. The rest of the room is for what arrives meanwhile."""
+        """So little is held that the store should be asked for more. The rest is for what arrives meanwhile."""
         return self.count < self.max_count // 8 and self.bytes < self.max_bytes // 2
 
     def fits(self, size: int) -> bool:

@@ -1,6 +1,6 @@
 """Taking a message in: check it, choose its route, and put it on disk with its deliveries.
 
-Rule: the future of a submission resolves only after the commit that carries the message is on disk (RFC 5321 section 6.1).
+Rule: a submission's future resolves only after the commit that carries it is on disk (RFC 5321 section 6.1).
 """
 
 import json
@@ -83,7 +83,7 @@ class Submit:
                 await self.store.move(id, None, Move.CANCEL, now=now, due=None, reason="answered 451: stored too late")
 
     def prepare(self, draft: Draft, *, hold: bool = False) -> Submission:
-        """What would be stored for a draft. `hold`: room in memory is taken for it, if there is some. Raises `Refusal`."""
+        """What would be stored for a draft. `hold`: take room in memory for it, if there is some. Raises `Refusal`."""
         now = self.now()
         message, summary = self._complete(draft, now)
         return self._submission(draft, message, summary, now, hold=hold)
@@ -108,7 +108,9 @@ class Submit:
         return self._second_text
 
     def _received(self, draft: Draft, name: str, date: str) -> bytes:
-        protocol = ("UTF8" if draft.smtputf8 else "E") + "SMTP" + ("S" if draft.tls else "") + ("A" if draft.client else "")
+        protocol = (
+            ("UTF8" if draft.smtputf8 else "E") + "SMTP" + ("S" if draft.tls else "") + ("A" if draft.client else "")
+        )
         return rfc5322.received(
             helo=draft.helo,
             peer=draft.peer,
@@ -131,14 +133,14 @@ class Submit:
                     "use one of its own senders, or add this one to the credential.",
                 )
 
-    def _submission(
-        self, draft: Draft, message: Message, summary: Summary, now: datetime, *, hold: bool
-    ) -> Submission:
+    def _submission(self, draft: Draft, message: Message, summary: Summary, now: datetime, *, hold: bool) -> Submission:
         private = summary.private
         verdict = self.desk.choose(draft, summary, message)
         priority = _priority(draft.priority, verdict.priority, private.get("secondpost-priority", ""))
         withheld = self.desk.withheld(draft.recipients, verdict)
-        hold = hold and len(withheld) < len(draft.recipients) and self.worker.has_room(message.size, verdict.connections)
+        hold = (
+            hold and len(withheld) < len(draft.recipients) and self.worker.has_room(message.size, verdict.connections)
+        )
         return Submission(
             id=draft.id,
             accepted=now,

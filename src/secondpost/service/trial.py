@@ -1,4 +1,4 @@
-"""Trials: a connection that is not trusted now is tried again by signing in, so that no message has to wait for the answer.
+"""Trials: a connection that is not trusted now is tried again by signing in, so that no message waits for the answer.
 
 Rule: traffic returns to a recovered connection by itself (delivery rules, section 5).
 """
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Trials:
-    """Watches the breakers of all lines: writes their changes down and probes the open ones when their time has come."""
+    """Watches the breakers of all lines: writes changes down, and probes the open ones when their time has come."""
 
     store: Store
     worker: Worker
@@ -80,7 +80,9 @@ class Trials:
             line.breaker = breaker.signed_in(line.breaker, now)
         else:
             line.breaker = breaker.probe_failed(line.breaker, started=started, now=now)
-        await self._keep(line, f"{line.breaker.state.value}: probed by signing in: {getattr(verdict.outcome, 'reply', '')}")
+        await self._keep(
+            line, f"{line.breaker.state.value}: probed by signing in: {getattr(verdict.outcome, 'reply', '')}"
+        )
 
     async def stop(self) -> None:
         for task in list(self._running.values()):

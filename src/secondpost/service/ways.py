@@ -1,6 +1,6 @@
 """The ways mail can take: the lines there are, and which of them may carry an errand now.
 
-Rule: a delivery is only ever sent by a line of its route, in the route's order; what waits, waits because none is usable.
+Rule: a delivery is only ever sent by a line of its route, in the route's order; it waits while none is usable.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,12 +1,12 @@
 """The worker: gives every lease to the first line of its route that can carry it, and follows each outcome.
 
-Rule: it never waits for what is known to be broken, and nothing it holds in memory is lost if the process dies: the store has it.
+Rule: it never waits for what is known to be broken; what it holds in memory the store has too.
 """
 
 import asyncio
 import logging
-from collections import Counter
 from asyncio import Future, Task
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -101,7 +101,7 @@ class Worker:
             line.breaker = breaker.probe(line.breaker, now)
             errand.probe = True
             errand.note = errand.note or "probe: the connection is on trial"
-        self._arm(errand, now)
+        self._arm(errand)
         if wait:
             asyncio.get_running_loop().call_later(wait.total_seconds(), self._hand, errand, line)
         else:
@@ -136,7 +136,7 @@ class Worker:
 
     # Racing --------------------------------------------------------------------------------------------------------
 
-    def _arm(self, errand: Errand, now: datetime) -> None:
+    def _arm(self, errand: Errand) -> None:
         """Start the clock after which a rival sets out by the next connection as well."""
         after = self.policies[errand.lease.priority].hedge_after
         if errand.probe:
@@ -151,7 +151,9 @@ class Worker:
         if race is None or race.winner is not None or not race.running:
             return
         now = self.now()
-        rival = Errand(errand.lease, tried=errand.tried | {errand.line}, race=race, note=f"hedge: {errand.line} was slow")
+        rival = Errand(
+            errand.lease, tried=errand.tried | {errand.line}, race=race, note=f"hedge: {errand.line} was slow"
+        )
         for line in self.ways.open_to(rival, now):
             if not limits.wait(line.limiter, now):
                 race.running += 1
@@ -202,7 +204,9 @@ class Worker:
         except StoreUnavailable as error:
             return _same(lease, Deferred(Fault.LOCAL, str(error)))
         except Exception as error:
-            logger.exception("attempt failed by a fault of our own", extra={"id": rfc5322.id_text(lease.id), "connection": line.name})
+            logger.exception(
+                "attempt failed by a fault of our own", extra={"id": rfc5322.id_text(lease.id), "connection": line.name}
+            )
             reply = f"internal error: {type(error).__name__}"
             return _same(lease, Unclear(reply) if passage.started else Deferred(Fault.LOCAL, reply))
 
@@ -255,7 +259,7 @@ class Worker:
             self.dispatch(errand)
 
     def _has_the_say(self, errand: Errand, report: Report) -> bool:
-        """In a race only one errand decides what becomes of the deliveries: the one that crossed, else the last to end."""
+        """In a race one errand decides what becomes of the deliveries: the one that crossed, else the last to end."""
         race = errand.race
         if race is None:
             return True
@@ -275,8 +279,8 @@ class Worker:
 
         def decide(delivery: Delivery, outcome: Outcome) -> fallback.Decision:
             standing = fallback.Standing(
-                now=now, accepted=lease.accepted, expires=lease.expires, policy=policy, jitter=self.chance(), tries=delivery.tries,
-                connections_left=left, spent=len(delivery.spent), paid=errand.paid,
+                now=now, accepted=lease.accepted, expires=lease.expires, policy=policy, jitter=self.chance(),
+                tries=delivery.tries, connections_left=left, spent=len(delivery.spent), paid=errand.paid,
                 unspent=len([name for name in others if name not in delivery.spent]),
             )  # fmt: skip
             return fallback.decide(outcome, standing)
@@ -307,7 +311,9 @@ class Worker:
         error = done.exception()
         if error is None:
             if not done.result():
-                logger.warning("a result came too late: the lease was lost", extra={"id": rfc5322.id_text(record.message)})
+                logger.warning(
+                    "a result came too late: the lease was lost", extra={"id": rfc5322.id_text(record.message)}
+                )
             return
         # Sent but not recorded is how duplicates are made: send nothing more until it is on disk.
         logger.error("a result could not be written down; sending pauses: %s", error)

@@ -49,7 +49,7 @@ def migrate(connection: apsw.Connection, steps: list[tuple[int, str]] | None = N
 def _apply(connection: apsw.Connection, number: int, text: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        connection.execute(text)
+        connection.execute(text).fetchall()
         connection.pragma("application_id", APPLICATION)
         connection.pragma("user_version", number)
         connection.execute("COMMIT")

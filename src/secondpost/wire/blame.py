@@ -69,7 +69,9 @@ _THROTTLE: Final = _words(
     r"max(?:imum)? (?:number of )?messages? per|exceeded (?:the |its |your )?max",
     r"submissionquota",
 )
-_VERIFIED: Final = r"(?:verified|validated|authenticated|registered|configured|allowed|authori[sz]ed|permitted|owned|active)"
+_VERIFIED: Final = (
+    r"(?:verified|validated|authenticated|registered|configured|allowed|authori[sz]ed|permitted|owned|active)"
+)
 _SENDER: Final = _words(
     r"send ?as",
     r"sender (?:address |e?-?mail |domain )?(?:is |was )?(?:rejected|denied|refused|not |unverified|invalid|verify)",

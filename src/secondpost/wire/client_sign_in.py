@@ -142,11 +142,15 @@ def _start_tls(extensions: Extensions) -> Generator[Command, Reply, None]:
 
 def _authenticate(account: Account, extensions: Extensions, *, encrypted: bool) -> Generator[Command, Reply, None]:
     if not (encrypted or account.plaintext_auth):
-        raise _no_log_in("The password was not sent, since the session is not encrypted. Choose the encryption starttls or tls.")
+        raise _no_log_in(
+            "The password was not sent, since the session is not encrypted. Choose the encryption starttls or tls."
+        )
     offered = extensions.names.get("AUTH", "").upper().split()
     if not offered:
         raise _no_log_in("The server offers no log-in here. Check the port and the encryption, or remove the username.")
-    wanted = [account.auth.upper()] if account.auth != "auto" else [name for name in ("PLAIN", "LOGIN") if name in offered]
+    wanted = (
+        [account.auth.upper()] if account.auth != "auto" else [name for name in ("PLAIN", "LOGIN") if name in offered]
+    )
     if not wanted or wanted[0] not in offered:
         raise _no_log_in(f"The server offers the log-in {' '.join(offered)}, which this connection cannot use.")
     reply = Reply(504, (b"",))

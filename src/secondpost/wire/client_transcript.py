@@ -11,7 +11,9 @@ from secondpost.wire.reply import Reply, printable
 LIMIT = 16 * 1024
 
 
-def render(log: Sequence[bytes | Reply], transaction: Transaction | None, secrets: Sequence[str], ending: str = "") -> str:
+def render(
+    log: Sequence[bytes | Reply], transaction: Transaction | None, secrets: Sequence[str], ending: str = ""
+) -> str:
     """The dialogue of signing in, then that of `transaction`, then how it ended."""
     lines = [line for item in log for line in _lines(item)]
     if transaction is not None:

@@ -60,8 +60,8 @@ def _header(
     original = _MESSAGE_ID.search(head)
     lines = [
         f"From: Mail Delivery <postmaster@{hostname}>",
-        f"To: <{_clean(sender)}>",
-        f"Subject: Not delivered to {_clean(whom)}",
+        f"To: <{_clean(sender)[:200]}>",
+        f"Subject: Not delivered to {_clean(whom)[:200]}",
         f"Date: {date_text(now)}",
         f"Message-ID: <{id_text(id)}@{hostname}>",
         *([f"In-Reply-To: {original[1].decode('ascii', 'replace')}"] if original else []),
@@ -83,7 +83,9 @@ def _for_people(failures: Sequence[Failure], hostname: str, head: bytes) -> str:
     subject = _SUBJECT.search(head)
     about = f' "{subject[1].decode().strip()}"' if subject else ""
     paragraphs = [f"Your message{about} could not be delivered to:"]
-    paragraphs += [f"  {failure.recipient}\r\n    {_clean(failure.reply)}\r\n    {_advice(failure.exact)}" for failure in failures]
+    paragraphs += [
+        f"  {failure.recipient}\r\n    {_clean(failure.reply)}\r\n    {_advice(failure.exact)}" for failure in failures
+    ]
     paragraphs.append(
         "Recipients who are not named here are not affected. The message itself is not in this report; its header fields are attached.\r\n"
         f"This report was written by the mail gateway {hostname}."
@@ -96,7 +98,10 @@ _ADVICE = (
     ("5.1.", "The address was refused. Check its spelling, or ask the recipient for another address."),
     ("5.2.", "The recipient's mailbox cannot take the message now. Reach them another way, or try again later."),
     ("5.3.4", "The message is too large. Send a link instead of the attachment."),
-    ("5.7.", "The message was refused by a rule, for example against spam. Change its content, or ask the administrator of this gateway."),
+    (
+        "5.7.",
+        "The message was refused by a rule, for example against spam. Change its content, or ask the administrator of this gateway.",
+    ),
     ("", "The reply above says why. If it tells you nothing, ask the administrator of this gateway."),
 )
 

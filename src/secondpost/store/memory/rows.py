@@ -72,7 +72,8 @@ def write_change(row: Row, it: Record, change: Change, state: State) -> None:
     row.connection = it.connection or row.connection
     if state is not State.LEASED:
         row.worker = ""
-    row.reply = getattr(change.outcome, "reply", "") or row.reply
+    if it.attempt:
+        row.reply = getattr(change.outcome, "reply", "") or row.reply
 
 
 def moved_by(row: Row, move: Move, due: datetime | None, reason: str) -> None:

@@ -28,9 +28,11 @@ READER = apsw.SQLITE_OPEN_READONLY
 
 def connect(path: Path, flags: int) -> apsw.Connection:
     """A connection that does what durability needs, or none."""
+    if flags == WRITER:
+        path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
     connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
     connection.set_busy_timeout(BUSY_TIMEOUT)
-    connection.execute(SQL["set_up_writer" if flags == WRITER else "set_up_reader"])
+    connection.execute(SQL["set_up_writer" if flags == WRITER else "set_up_reader"]).fetchall()
     connection.create_scalar_function("spells", _spells, 2, deterministic=True)
     mode, level = connection.pragma("journal_mode"), connection.pragma("synchronous")
     if (mode, level) != ("wal", 2):

@@ -1,0 +1,333 @@
+"""Opening the SQLite store: what it needs, what it refuses, and what others may see of it."""
+
+import asyncio
+import re
+import sqlite3
+from pathlib import Path
+
+import apsw
+import pytest
+
+from secondpost.core.message import Message
+from secondpost.errors import KeyProblem, StoreCorrupt, StoreError, StoreInUse, StoreNewer, StoreUnavailable
+from secondpost.store.base import Query
+from secondpost.store.sqlite import SqliteStore, connections, engine
+from secondpost.store.statements import FOLDER, statements
+from tests.store.conftest import Spawn
+from tests.store.samples import WORKER, message_id, record, submission
+
+
+async def reopened(folder: Path, **given: bytes) -> SqliteStore:
+    store = SqliteStore(folder, **given)
+    await store.open()
+    return store
+
+
+async def filled(folder: Path, count: int = 3) -> None:
+    store = await reopened(folder)
+    for future in [store.accept(submission(number, id=message_id(number))) for number in range(count)]:
+        await future
+    await store.put("connection", "primary", {"password": "hunter2"})
+    await store.close()
+
+
+# Durable -----------------------------------------------------------------------------------------------------------
+
+
+async def test_every_connection_reads_back_wal_and_full(store, tmp_path):
+    for connection in (store._engine.write_connection, store._engine.read_connection):
+        assert (connection.pragma("journal_mode"), connection.pragma("synchronous")) == ("wal", 2)
+    assert store._engine.write_connection.pragma("foreign_keys") == 1
+    assert store._engine.read_connection.pragma("query_only") == 1
+    assert (await store.status())["synchronous"] == "FULL"
+
+
+@pytest.mark.parametrize(
+    "weak", ["PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", "PRAGMA journal_mode = DELETE"]
+)
+async def test_a_connection_that_is_not_durable_is_not_used(tmp_path, monkeypatch, weak):
+    monkeypatch.setitem(connections.SQL, "set_up_writer", weak)
+    with pytest.raises(StoreUnavailable, match="power cut"):
+        await reopened(tmp_path)
+
+
+async def test_an_sqlite_that_can_lose_mail_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(apsw, "sqlite_lib_version", lambda: "3.51.2")
+    with pytest.raises(StoreUnavailable, match=r"3\.51\.3 or newer"):
+        await reopened(tmp_path)
+
+
+async def test_what_was_accepted_is_there_after_closing_and_opening(tmp_path):
+    await filled(tmp_path)
+    store = await reopened(tmp_path)
+    assert len(await store.page(Query())) == 3
+    assert await store.content(message_id(1)) == submission(1).message
+    assert await store.get("connection", "primary") == {"password": "hunter2"}
+    await store.close()
+
+
+async def test_closing_finishes_what_was_asked_for(tmp_path):
+    store = await reopened(tmp_path)
+    futures = [store.accept(submission(number, id=message_id(number))) for number in range(1500)]
+    await store.close()
+    assert all(future.done() and not future.exception() for future in futures)
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await store.accept(submission())
+
+
+async def test_many_asks_share_one_fsync(store):
+    before = store._engine.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
+    for future in [store.accept(submission(number, id=message_id(number))) for number in range(400)]:
+        await future
+    pages = store._engine.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0] - before
+    assert pages < 400  # one by one they would write several pages each
+
+
+# One at a time -----------------------------------------------------------------------------------------------------
+
+
+async def test_f24_a_second_process_is_refused_until_the_first_is_dead(tmp_path, spawn: Spawn):
+    child = spawn("hold", tmp_path)
+    with pytest.raises(StoreInUse, match="one daemon at a time"):
+        await reopened(tmp_path)
+    child.kill()
+    child.wait()
+    await (await reopened(tmp_path)).close()
+
+
+async def test_f22_a_lock_held_by_another_program_is_waited_for_then_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(connections, "BUSY_TIMEOUT", 200)
+    store = await reopened(tmp_path)
+    other = apsw.Connection(str(tmp_path / "secondpost.db"))
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"):
+        await store.accept(submission(1))
+    other.execute("ROLLBACK")
+    await store.accept(submission(1))
+    other.close()
+    await store.close()
+
+
+# Not ours, not now, not whole --------------------------------------------------------------------------------------
+
+
+async def test_f50_a_newer_schema_is_left_alone(tmp_path):
+    await filled(tmp_path)
+    with sqlite3.connect(tmp_path / "secondpost.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    before = (tmp_path / "secondpost.db").read_bytes()
+    with pytest.raises(StoreNewer, match="99"):
+        await reopened(tmp_path)
+    assert (tmp_path / "secondpost.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "junk", [b"this is not a database, but it is long enough to be one" * 100, b"SQLite format 3\0" + b"\xff" * 5000]
+)
+async def test_f23_a_file_that_is_no_database_is_kept(tmp_path, junk):
+    (tmp_path / "secondpost.db").write_bytes(junk)
+    with pytest.raises(StoreCorrupt, match="left as it is"):
+        await reopened(tmp_path)
+    assert (tmp_path / "secondpost.db").read_bytes() == junk
+
+
+async def test_f23_a_damaged_page_is_found_at_the_start_and_nothing_is_made_anew(tmp_path):
+    await filled(tmp_path, 200)
+    path = tmp_path / "secondpost.db"
+    damaged = bytearray(path.read_bytes())
+    for page in range(4, len(damaged) // 4096):
+        damaged[page * 4096 : page * 4096 + 64] = b"\xa5" * 64
+    path.write_bytes(damaged)
+    with pytest.raises(StoreCorrupt, match="backup"):
+        await reopened(tmp_path)
+    assert path.read_bytes() == damaged
+
+
+async def test_f23_damage_met_at_work_stops_intake(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "CHECKED_SIZE", 0)
+    await filled(tmp_path, 200)
+    path = tmp_path / "secondpost.db"
+    with sqlite3.connect(path) as db:
+        root = 4096 * (db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'message'").fetchone()[0] - 1)
+    db.close()
+    damaged = bytearray(path.read_bytes())
+    damaged[root : root + 200] = b"\xa5" * 200
+    path.write_bytes(damaged)
+    store = await reopened(tmp_path)
+    with pytest.raises(StoreCorrupt):
+        await store.accept(submission(500))
+    with pytest.raises(StoreCorrupt):
+        await store.put("rule", "one", 1)
+    assert "damaged" in (await store.status())["trouble"]
+    await store.close()
+
+
+async def test_f23_damage_is_found_when_asked_for(store):
+    await store.check()
+
+
+async def test_a_database_of_another_program_is_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "secondpost.db") as db:
+        db.execute("CREATE TABLE customer (name)")
+    db.close()
+    with pytest.raises(StoreCorrupt, match="not one of Secondpost"):
+        await reopened(tmp_path)
+
+
+async def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match="folder"):
+        await reopened(tmp_path / "file" / "data")
+
+
+# The key -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_new_key_is_for_its_owner_only(store, tmp_path):
+    path = tmp_path / "secret.key"
+    assert (path.stat().st_mode & 0o777, path.stat().st_size) == (0o600, 32)
+    assert (tmp_path / "secondpost.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_missing_key_is_never_made_anew(tmp_path):
+    await filled(tmp_path)
+    (tmp_path / "secret.key").unlink()
+    with pytest.raises(KeyProblem, match="missing"):
+        await reopened(tmp_path)
+    assert not (tmp_path / "secret.key").exists()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+async def test_a_key_that_others_can_read_is_refused(tmp_path, mode):
+    await filled(tmp_path)
+    (tmp_path / "secret.key").chmod(mode)
+    with pytest.raises(KeyProblem, match=r"chmod 600 .*secret\.key"):
+        await reopened(tmp_path)
+
+
+@pytest.mark.parametrize(("key", "told"), [(b"x" * 32, "does not open"), (b"short", "5 bytes")])
+async def test_a_wrong_key_is_refused(tmp_path, key, told):
+    await filled(tmp_path)
+    (tmp_path / "secret.key").write_bytes(key)
+    with pytest.raises(KeyProblem, match=told):
+        await reopened(tmp_path)
+
+
+async def test_a_key_may_come_from_elsewhere(tmp_path):
+    store = await reopened(tmp_path, key=b"k" * 32)
+    await store.accept(submission(1))
+    await store.close()
+    assert not (tmp_path / "secret.key").exists()
+    with pytest.raises(KeyProblem):
+        await reopened(tmp_path, key=b"other key".ljust(32))
+    store = await reopened(tmp_path, key=b"k" * 32)
+    assert await store.content(message_id(1)) == submission(1).message
+    await store.close()
+
+
+async def test_nothing_secret_is_on_the_disk_in_clear(store, tmp_path):
+    canary = b"C4N4RY-in-clear"
+    it = submission(1, message=Message(b"Subject: x\r\nX: " + canary + b"\r\n\r\n", canary * 100), worker=WORKER)
+    writer = store.tail(it.id)
+    await writer.write(canary * 10_000)
+    await writer.finish()
+    await store.accept(it)
+    await store.record(record(it, transcript=canary.decode()))
+    await store.put("connection", "primary", {"password": canary.decode()})
+    await store.backup(str(tmp_path / "copy"))
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or canary not in path.read_bytes(), path
+
+
+async def test_a_sealed_value_does_not_open_in_anothers_place(store, tmp_path):
+    await store.put("connection", "primary", {"password": "a"})
+    await store.put("connection", "backup", {"password": "b"})
+
+    def swap(db: apsw.Connection) -> None:
+        db.execute("UPDATE setting SET sealed = (SELECT sealed FROM setting AS other WHERE other.name = 'backup')")
+
+    await store._engine.write(swap)
+    assert await store.get("connection", "backup") == {"password": "b"}
+    with pytest.raises(KeyProblem):
+        await store.get("connection", "primary")
+
+
+# Upkeep ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_backup_is_a_whole_store(store, tmp_path):
+    await store.accept(submission(1))
+    copy = tmp_path / "elsewhere" / "secondpost.db"
+    copy.parent.mkdir()
+    await store.backup(str(copy))
+    assert copy.stat().st_mode & 0o777 == 0o600
+    (copy.parent / "secret.key").write_bytes((tmp_path / "secret.key").read_bytes())
+    (copy.parent / "secret.key").chmod(0o600)
+    twin = await reopened(copy.parent)
+    assert await twin.content(message_id(1)) == submission(1).message
+    await twin.close()
+
+
+async def test_a_backup_overwrites_nothing(store, tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    with pytest.raises(StoreError, match="exists already"):
+        await store.backup(str(tmp_path / "precious"))
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+async def test_f22_the_wal_stays_bounded_under_load(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "WAL_PAGES", 200)
+    store = await reopened(tmp_path)
+    body = Message(b"Subject: x\r\n\r\n", b"x" * 20_000)
+    for begin in range(0, 1000, 50):
+        await asyncio.gather(
+            *(store.accept(submission(n, id=message_id(n), message=body)) for n in range(begin, begin + 50))
+        )
+    assert (await store.status())["wal_bytes"] < 1000 * 4096
+    assert (await store.status())["bytes"] > 15_000_000
+    await store.close()
+
+
+async def test_the_search_index_catches_up_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr("secondpost.store.sqlite.writer.PAUSE", 0.05)
+    store = await reopened(tmp_path)
+    await store.accept(submission(1))
+    for _ in range(100):
+        if await store._engine.read(lambda db: db.execute(connections.SQL["indexed"]).get):
+            break
+        await asyncio.sleep(0.05)
+    assert [row.id for row in await store.page(Query(subject="order"))] == [message_id(1)]
+    assert await store.index() == 0
+    await store.close()
+
+
+async def test_a_fault_of_ours_in_the_writer_leaves_nobody_waiting(store, monkeypatch):
+    def broken(asks):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(store._engine._writer, "_work", broken)
+    with pytest.raises(StoreUnavailable, match="fault of our own"):
+        await store.accept(submission(1))
+
+
+def unbound(sql: str) -> dict[str, None] | list[None]:
+    """No value for each parameter of a statement."""
+    if named := re.findall(r":([a-z]+)", sql):
+        return dict.fromkeys(named)
+    numbered = [int(number) for number in re.findall(r"\?(\d)", sql)]
+    return [None] * max(numbered, default=sql.count("?"))
+
+
+def test_f38_every_statement_finds_its_rows_by_an_index():
+    db = apsw.Connection(":memory:")
+    db.execute((FOLDER / "sqlite/migrations/0001_start.sql").read_text())
+    db.create_scalar_function("spells", lambda *_: True, 2)
+    scans = {
+        (name, str(step))
+        for file in ("queue", "log")
+        for name, sql in statements(f"sqlite/{file}").items()
+        for *_, step in db.execute("EXPLAIN QUERY PLAN " + sql, unbound(sql))
+        if re.match(r"SCAN (delivery|other|message|content|attempt|carried)\b(?! USING (COVERING )?INDEX)", str(step))
+    }
+    assert scans == set()
