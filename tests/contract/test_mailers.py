@@ -1,17 +1,18 @@
-"""What every mailer promises. A mailer of the list that is not here fails the first test: tell `PEERS` how to give it a provider.
+"""What every mailer promises, tried on all that need no HTTP; the others have test_http_mailers.py.
 
-A peer is a context manager that yields (settings, faults): faults are what its provider can be made to do, by name.
+A peer stands for a provider: it has the `settings` that lead to it, counts what it has `taken`, and can `fail` by name.
 """
 
 import asyncio
 import contextlib
 import sys
+from typing import Any, ClassVar
 
 import pytest
 
 from secondpost import mailers
 from secondpost.core.outcome import Accepted, Deferred, Fault, Phase, Rejected, Unclear
-from secondpost.mailers.base import Abilities, Setting
+from secondpost.mailers.base import Abilities
 from tests.mailers.parcels import Crossing, connection, parcel, told
 from tests.provider import HOST, Provider, hang_up, say, silence
 
@@ -28,7 +29,8 @@ class SmtpPeer:
 
     def __enter__(self):
         self.provider.__enter__()
-        self.settings = {"host": HOST, "port": self.provider.port, "encryption": "none", "username": "shop", "password": SECRET}
+        self.settings = {"host": HOST, "port": self.provider.port, "encryption": "none"}
+        self.settings |= {"username": "shop", "password": SECRET}
         return self
 
     def __exit__(self, *problem):
@@ -56,7 +58,7 @@ class SendmailPeer:
     """A program in the place of sendmail."""
 
     secrets = ()
-    CODE = {
+    CODE: ClassVar[dict[str, str]] = {
         "": "data = sys.stdin.buffer.read(); open(OUT, 'ab').write(b'!')",
         "lost before the point": "os.kill(os.getpid(), 9)",
         "lost after the point": "sys.stdin.buffer.read(); open(OUT, 'ab').write(b'!'); os.kill(os.getpid(), 9)",
@@ -82,27 +84,26 @@ class SendmailPeer:
     def fail(self, fault):
         if fault not in self.CODE:
             pytest.skip("sendmail cannot fail so")
-        self.program.write_text(f"#!{sys.executable} -S\nimport os, sys, time\nOUT = {str(self.out)!r}\n{self.CODE[fault]}\n")
+        start = f"#!{sys.executable} -S\nimport os, sys, time\nOUT = {str(self.out)!r}\n"
+        self.program.write_text(f"{start}{self.CODE[fault]}\n")
         self.program.chmod(0o755)
 
 
-class CapturePeer(contextlib.nullcontext):
+class CapturePeer(contextlib.nullcontext[None]):
     """The Inbox, which has nobody who could fail."""
 
     secrets = ()
-    settings = {}  # noqa: RUF012
+    settings: ClassVar[dict[str, Any]] = {}
     taken = None
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
     def fail(self, fault):
         pytest.skip("nothing can fail here")
 
 
-PEERS = {"smtp": SmtpPeer, "sendmail": SendmailPeer, "capture": CapturePeer}
-# Mailers of providers with an HTTP API have a contract of their own in test_http_mailers.py, by their own fake providers.
-APIS = frozenset(mailers.names()) - PEERS.keys()
+PEERS: dict[str, Any] = {"smtp": SmtpPeer, "sendmail": SendmailPeer, "capture": CapturePeer}
 
 
 @pytest.fixture(params=sorted(PEERS))
@@ -132,7 +133,7 @@ def test_facts_are_declared(listed):
     assert found.name == listed
     assert found.title
     assert isinstance(found.can, Abilities)
-    assert all(isinstance(setting, Setting) and setting.label for setting in found.settings)
+    assert all(setting.label for setting in found.settings)
     names = [setting.name for setting in found.settings]
     assert len(set(names)) == len(names)
     for setting in found.settings:

@@ -342,6 +342,18 @@ async def test_accept_start_and_record_may_be_asked_for_at_once(store):
     assert await states(store, it) == [State.ACCEPTED]
 
 
+async def test_an_attempt_told_in_parts_is_one(store):
+    it = submission(worker=WORKER, recipients=("a@x.org", "b@x.org", "c@x.org"))
+    await store.accept(it)
+    await store.start(start(it))
+    assert await store.record(record(it, accepted(0))) is True
+    assert await store.record(record(it, accepted(1), transcript="all")) is True
+    await store.lapse(now=NOW, alone=True, keep="worker-b", unclear_after=dict.fromkeys(Priority, HOUR))
+    (attempt,) = (await store.entry(it.id)).attempts
+    assert [(o["number"], o["kind"]) for o in attempt["outcomes"]] == [(0, "accepted"), (1, "accepted"), (2, "unclear")]
+    assert attempt["transcript"] == "all"
+
+
 async def test_numbers_of_attempts_may_come_again_after_a_restart(store):
     it = submission(worker=WORKER)
     await store.accept(it)
@@ -452,13 +464,18 @@ async def test_a_message_partly_done_is_leased_for_the_rest(store):
 # Workers that died -------------------------------------------------------------------------------------------------
 
 
+async def lapse(store: Store, *, now=NOW, alone: bool = False, keep: str = WORKER) -> tuple[int, int]:
+    after = {Priority.URGENT: 5 * MINUTE, Priority.NORMAL: HOUR, Priority.BULK: DAY}
+    return await store.lapse(now=now, alone=alone, keep=keep, unclear_after=after)
+
+
 async def test_what_a_dead_worker_held_waits_again_and_what_it_was_sending_is_a_doubt(store):
     held, sending = submission(1, worker=WORKER), submission(2, worker=WORKER)
     await store.accept(held)
     await store.accept(sending)
     await store.start(start(sending))
     await store.enroll(WORKER, boot="b", expires=NOW + MINUTE)
-    assert await store.lapse(now=NOW + MINUTE, alone=False, keep="worker-b") == (1, 1)
+    assert await lapse(store, now=NOW + MINUTE, keep="worker-b") == (1, 1)
     assert (await states(store, held), await states(store, sending)) == ([State.WAITING], [State.UNCLEAR])
     assert await store.start(start(held)) is False
     assert await store.record(record(sending)) is False
@@ -469,35 +486,35 @@ async def test_what_a_dead_worker_held_waits_again_and_what_it_was_sending_is_a_
 async def test_a_live_worker_keeps_its_leases(store):
     await store.accept(submission(worker=WORKER))
     await store.enroll(WORKER, boot="b", expires=NOW + MINUTE)
-    assert await store.lapse(now=NOW, alone=False, keep="worker-b") == (0, 0)
+    assert await lapse(store, keep="worker-b") == (0, 0)
     await store.enroll(WORKER, boot="b", expires=NOW + HOUR)
-    assert await store.lapse(now=NOW + 2 * MINUTE, alone=False, keep="worker-b") == (0, 0)
+    assert await lapse(store, now=NOW + 2 * MINUTE, keep="worker-b") == (0, 0)
 
 
 async def test_a_worker_that_nobody_knows_is_dead(store):
     await store.accept(submission(worker="stranger"))
-    assert await store.lapse(now=NOW, alone=False, keep=WORKER) == (1, 0)
+    assert await lapse(store) == (1, 0)
 
 
 async def test_alone_on_the_store_all_others_are_dead_whatever_they_promised(store):
     await store.accept(submission(1, worker="before"))
     await store.accept(submission(2, worker=WORKER))
     await store.enroll("before", boot="b", expires=NOW + HOUR)
-    assert await store.lapse(now=NOW, alone=True, keep=WORKER) == (1, 0)
+    assert await lapse(store, alone=True) == (1, 0)
 
 
 async def test_many_leases_lapse_at_once(store):
     crowd = [submission(n, worker="before", id=message_id(n)) for n in range(2500)]
     for future in [store.accept(it) for it in crowd]:
         await future
-    assert await store.lapse(now=NOW, alone=True, keep=WORKER) == (2500, 0)
+    assert await lapse(store, alone=True) == (2500, 0)
 
 
 async def test_the_doubt_of_a_dead_worker_is_due_by_its_priority(store):
     it = submission(worker="before", priority=Priority.URGENT)
     await store.accept(it)
     await store.start(start(it, worker="before"))
-    await store.lapse(now=NOW, alone=True, keep=WORKER, unclear_after={Priority.URGENT: 5 * MINUTE})
+    await lapse(store, alone=True)
     assert await store.doubts(tuple(Priority), now=NOW + 4 * MINUTE, limit=10) == []
     assert await store.doubts(tuple(Priority), now=NOW + 5 * MINUTE, limit=10) == [(it.id, 0, Priority.URGENT)]
 
@@ -528,6 +545,12 @@ async def test_a_doubt_is_shown_when_its_policy_is_due(store):
     it = await doubtful(store, due=NOW + MINUTE)
     assert await store.doubts(tuple(Priority), now=NOW, limit=10) == []
     assert await store.doubts(tuple(Priority), now=NOW + MINUTE, limit=10) == [(it.id, 0, Priority.NORMAL)]
+
+
+async def test_only_doubts_of_the_priorities_asked_for_are_told(store):
+    it = await doubtful(store, due=NOW)
+    assert await store.doubts([Priority.URGENT, Priority.BULK], now=NOW, limit=10) == []
+    assert await store.doubts([Priority.NORMAL], now=NOW, limit=10) == [(it.id, 0, Priority.NORMAL)]
 
 
 async def test_a_doubt_that_is_held_for_a_person_is_never_due(store):

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from secondpost.core.delivery import IllegalMove, Move, State
+from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
 from secondpost.core.priority import Priority
 from secondpost.errors import SecondpostError
@@ -38,6 +40,7 @@ MOVES = st.sampled_from([
     (Move.ACCEPT,), (Move.DEFER,), (Move.REJECT,), (Move.DOUBT,), (Move.PUT_OFF,), (Move.PUT_OFF, Move.LEASE),
     (Move.DEFER, Move.LEASE), (Move.START, Move.ACCEPT),
 ])  # fmt: skip
+PATIENCE = dict.fromkeys(Priority, timedelta(minutes=30))
 WAITS = {Move.DEFER, Move.PUT_OFF, Move.DOUBT}
 BY_PEOPLE = st.sampled_from([
     Move.CANCEL, Move.SEND_AGAIN, Move.SETTLE_ARRIVED, Move.SETTLE_REFUSED, Move.EXPIRE,
@@ -147,7 +150,7 @@ class StoresAgree(RuleBasedStateMachine):
 
     @rule(alone=st.booleans(), keep=WORKERS)
     def lapse(self, alone: bool, keep: str) -> None:
-        self.both(lambda store: store.lapse(now=self.now, alone=alone, keep=keep))
+        self.both(lambda store: store.lapse(now=self.now, alone=alone, keep=keep, unclear_after=PATIENCE))
 
     @rule()
     def expire(self) -> None:
@@ -195,8 +198,8 @@ class StoresAgree(RuleBasedStateMachine):
         self.both(lambda store: _sorted(store.routes()))
         self.both(lambda store: _sorted(store.depth(), key=str))
         for message in list(self.known)[-6:]:
-            self.both(lambda store, message=message: _entry(store, message))
-            self.both(lambda store, message=message: store.content(message))
+            self.both(partial(_entry, message=message))
+            self.both(partial(_content, message=message))
 
 
 async def _answer(ask: Callable[[Store], Awaitable[Any]], store: Store) -> Any:
@@ -208,6 +211,10 @@ async def _answer(ask: Callable[[Store], Awaitable[Any]], store: Store) -> Any:
 
 async def _sorted(asked: Awaitable[list[Any]], key: Any = None) -> list[Any]:
     return sorted(await asked, key=key)
+
+
+async def _content(store: Store, message: int) -> Message | None:
+    return await store.content(message)
 
 
 async def _entry(store: Store, message: int) -> LogEntry | None:

@@ -71,6 +71,18 @@ def test_a_nested_part_is_found_without_descending():
     assert has_attachments(head, body)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"Content-Type: text/plain\r\nContent-Disposition: attachment",
+        b'Content-Type: text/csv; name="list.csv"',
+        b"Content-Type: image/png\r\nContent-Disposition: inline",
+    ],
+)
+def test_only_text_that_is_shown_as_text_is_read(fields):
+    assert text_of(fields + b"\r\n\r\n", b"needle") == ""
+
+
 def test_dashes_in_a_text_are_text():
     head = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n"
     body = b"--b\r\nContent-Type: text/plain\r\n\r\nbefore\r\n-- \r\nsignature\r\n--b--\r\n"

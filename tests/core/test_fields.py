@@ -217,7 +217,7 @@ def test_lines_are_added_before_the_empty_line():
 
 PARTS = {
     "helo": "app.example.com",
-    "peer": "[192.0.2.1]",
+    "peer": "192.0.2.1",
     "by": "mail.example.com",
     "protocol": "ESMTPSA",
     "id": "0abc",
@@ -243,6 +243,19 @@ def test_no_part_of_received_can_add_a_field_or_a_comment(part, text):
     assert names(b"" + field + b"\r\n") == ["Received"]
     assert field.count(b"\r\n") == field.count(b"\r") == field.count(b"\n") == 3
     assert field.count(b"(") == field.count(b")") == 1 or part == "when"
+
+
+@pytest.mark.parametrize(
+    ("peer", "literal"),
+    [
+        ("2001:db8::1", b"[IPv6:2001:db8::1]"),
+        ("fe80::1%eth0", b"[IPv6:fe80::1]"),
+        ("[192.0.2.1]", b"[192.0.2.1]"),
+        ("", b"unknown"),
+    ],
+)
+def test_the_address_of_a_client_is_written_as_a_literal(peer, literal):
+    assert b" (" + literal + b")\r\n" in received(**PARTS | {"peer": peer})
 
 
 def test_a_client_that_gave_no_name_is_unknown():

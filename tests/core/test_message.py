@@ -59,7 +59,7 @@ def test_several_to_fields_are_joined_and_of_others_the_first_counts():
 
 @pytest.mark.parametrize("hops", [0, 1, 2, 60])
 def test_hops_are_counted(hops):
-    assert summarize(b"Received: x\r\nX: y\r\n" * hops + b"\r\n").hops == hops
+    assert summarize(b"Received: x\r\nX: y\r\nX: z\r\n" * hops + b"\r\n").hops == hops
 
 
 @given(st.binary(max_size=400))

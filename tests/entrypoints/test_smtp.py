@@ -117,6 +117,9 @@ class Rig:
         started.set()
         await self.stopped.wait()
         await self.listener.stop(self.grace)
+        await asyncio.sleep(0.01)
+        if self.commit <= self.grace and (left := (self.listener._weight, self.listener._places._taken)) != (0, 0):
+            self.complaints.append(f"bytes and places never given back: {left}")
 
     def submit(self, draft: Draft) -> "asyncio.Future[Receipt]":
         if self.refusal:
@@ -389,6 +392,29 @@ def test_a_slow_disk_makes_the_client_wait_instead_of_filling_memory(rig):
     rig.send(CONTENT + b"x" * 70 + b"\r\n" * 2_000_000)
     assert rig.tails[0].size > 3_900_000
     assert max(held) < 1_000_000
+
+
+def test_a_disk_that_fails_is_told_once_the_message_has_come(rig):
+    for error, code in ((OSError(28, "No space left on device"), 452), (StoreUnavailable("full"), 452)):
+        rig.tail = lambda error=error: MemoryTail(error=error)
+        with rig.client() as client:
+            client.ehlo()
+            client.mail(SENDER)
+            client.rcpt(TO)
+            assert client.data(CONTENT + b"x\r\n" * 500_000)[0] == code
+            client.sendmail(SENDER, [TO], CONTENT)
+    assert [tail.is_abandoned for tail in rig.tails] == [True, True]
+    assert rig.listener._weight == 0
+
+
+@pytest.mark.parametrize("word", [b"RSET\r\n", b"EHLO x\r\n", b"QUIT\r\n"])
+def test_a_large_message_that_is_given_up_leaves_nothing(rig, word):
+    with Raw(rig) as raw:
+        raw.reply()
+        raw.say(*ENVELOPE[:3])
+        assert raw.say(b"BDAT 300000\r\n" + b"x\r\n\r\n" * 60_000, word)[0] == b"250"
+        wait_until(lambda: rig.tails[0].is_abandoned)
+    rig.send()
 
 
 def test_a_large_message_that_is_broken_off_leaves_nothing(rig):

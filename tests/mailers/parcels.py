@@ -56,20 +56,16 @@ class Crossing:
 
 
 def connection(mailer="smtp", *, sessions=20, connect=2.0, command=2.0, data_block=2.0, data_reply=2.0, **settings):
-    timeouts = Timeouts(**{name: timedelta(seconds=value) for name, value in
-                           (("connect", connect), ("command", command), ("data_block", data_block), ("data_reply", data_reply))})  # fmt: skip
-    return Connection(
-        name="test", mailer=mailer, settings=settings, limits=Limits(sessions=sessions), timeouts=timeouts
-    )
+    spans = {"connect": connect, "command": command, "data_block": data_block, "data_reply": data_reply}
+    timeouts = Timeouts(**{name: timedelta(seconds=span) for name, span in spans.items()})
+    limits = Limits(sessions=sessions)
+    return Connection(name="test", mailer=mailer, settings=settings, limits=limits, timeouts=timeouts)
 
 
 def words(outcome):
     """An outcome in short: its kind, its fault, and what else decides."""
-    match outcome:
-        case Accepted():
-            return "accepted"
-        case Unclear():
-            return "unclear"
+    if isinstance(outcome, Accepted | Unclear):
+        return type(outcome).__name__.lower()
     more = " sender" if outcome.about_sender else ""
     more += " unsupported" if getattr(outcome, "unsupported", False) else ""
     return f"{type(outcome).__name__.lower()} {outcome.fault.value}{more}"

@@ -6,7 +6,8 @@ import pytest
 
 from secondpost.config.connections import build
 from secondpost.mailers.presets import PRESETS, PROVIDERS
-from secondpost.mailers.smtp import Smtp, server
+from secondpost.mailers.smtp import Smtp
+from secondpost.mailers.smtp_connect import server
 
 PORTS = {"tls": {465}, "starttls": {587, 2525}, "none": {1025}}
 

@@ -134,9 +134,11 @@ def test_f31_a_throttle_is_waited_out_and_is_no_failure_of_the_connection(launch
 def test_f31_a_throttle_longer_than_the_patience_overflows_to_the_backup(launch, primary, backup):
     gateway = launch()
     primary.on("mail", say("452 4.7.0 Rate limit exceeded, try again in 3600 seconds"))
+    first = gateway.send()
+    wait_until(lambda: backup.copies[first, TO], 10, gateway.report)
     marks = gateway.send_many(10)
     wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 10, gateway.report)
-    assert primary.commands["MAIL"] <= 3, "a gate until the time named"
+    assert primary.commands["MAIL"] == 1, "a gate until the time named"
 
 
 def test_f31_an_urgent_message_does_not_wait_for_a_throttle(launch, primary, backup):

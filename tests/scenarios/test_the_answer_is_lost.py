@@ -99,8 +99,8 @@ def test_f03_a_primary_that_swallows_answers_gets_no_more_new_mail(launch, prima
     wait_until(lambda: len(primary.mail) == 3, 5)
     for mark in doubtful:
         gateway.becomes(mark, "unclear")
-    later = gateway.send_many(5)
-    wait_until(lambda: all(backup.copies[mark, TO] for mark in later), 10, gateway.report)
+    later = gateway.send_many(10)
+    wait_until(lambda: sum(backup.copies[mark, TO] for mark in later) >= 9, 10, gateway.report)  # one may be the probe
     assert set(total(primary, backup).values()) == {1}
 
 
@@ -129,9 +129,9 @@ def test_f14_killed_between_the_dot_and_the_answer_is_unclear_after_the_restart(
 
 def test_f14_killed_before_the_point_is_simply_sent(launch, primary, backup):
     gateway = launch(primary=primary.connection(timeouts={"command": 600}))
-    primary.on("mail", silence)
+    primary.on("ehlo", silence)
     mark = gateway.send()
-    wait_until(lambda: primary.commands["MAIL"], 5)
+    wait_until(lambda: primary.commands["EHLO"], 5)
     primary.heal()
     gateway.restart()
     wait_until(lambda: total(primary, backup)[mark, TO], 10, gateway.report)

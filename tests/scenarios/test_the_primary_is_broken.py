@@ -86,7 +86,7 @@ def first_messages(tmp_path_factory):
                 waited=arrivals.get(mark, math.inf) - since,
                 copies=total(backup, *primaries.values())[mark, TO],
                 violations=primaries[name].violations,
-                story="" if mark in arrivals else gateway.story(name),
+                story="" if mark in arrivals else gateway.story(mark),
             )
             for name, (mark, since) in sent.items()
         }

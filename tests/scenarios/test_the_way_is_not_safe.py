@@ -64,7 +64,7 @@ def test_f08_a_handshake_that_fails_is_a_definite_no(trusting, certificates, bac
         primary.on("tls", act)
         gateway = trusting(primary)
         mark = gateway.send()
-        wait_until(lambda: backup.copies[mark, TO], 10, gateway.report)
+        wait_until(lambda: backup.copies[mark, TO], 25, gateway.report)  # a handshake has 15 s
         assert not PLAIN & set(primary.commands)
 
 

@@ -1,8 +1,9 @@
 """Replies of real servers, and what each of them means. From the providers' manuals, bug reports and bounce archives.
 
-Sender is shop@shop.example, recipient bob@dest.example. A line: whose reply, answer to which step, the reply, the outcome in words:
-`accepted` is not here; `deferred` or `rejected`, the fault, then `sender` (about the sender only), `unsupported`, or seconds to wait.
+Sender is shop@shop.example, recipient bob@dest.example. A line: whose reply, answer to which step, the reply, and the
+outcome in words: kind, fault, then `sender` (it is about the sender only), `unsupported`, or the seconds to wait.
 """
+# ruff: noqa: E501 - one reply, one line
 
 from secondpost.wire.blame import Step
 

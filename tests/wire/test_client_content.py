@@ -1,6 +1,7 @@
 """S2: whatever bytes a message has, receivers see exactly one message, or nothing is sent."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -18,7 +19,7 @@ TRICKY = st.lists(
 )
 CONTENT = st.one_of(st.binary(max_size=200), TRICKY.map(b"".join))
 CLEAN = st.lists(st.sampled_from([b"\r\n", b".", b"..", b"x", b"\xff", b"\0"]), max_size=20).map(b"".join)
-# Every ending that some receiver in history took for the end of a message (CVE-2023-51764, -51765, -51766, 2024-27305 …).
+# Every ending that some receiver in history took for the end of a message (CVE-2023-51764 to -51766, CVE-2024-27305).
 LAX_END = re.compile(rb"(?:\r\n|\r|\n)\.(?:\r\n|\r|\n)|\r\n\.\x00|\x00\r\n\.\r\n")
 
 
@@ -43,7 +44,7 @@ def on_the_wire(head, body, cuts=None):
             return whole(head, body, stuffed=True)
         blocks, content = Blocks(seven_bit=False), head + body
         edges = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
-        pieces = [blocks.feed(content[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+        pieces = [blocks.feed(content[start:end]) for start, end in pairwise(edges)]
         return b"".join(pieces) + blocks.end()
     except Unsendable:
         return None

@@ -1,6 +1,7 @@
 """The client's side of SMTP against dialogues written as text, with the server's bytes cut in every place."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ SECRETS = (
 EXTENSIONS = "PIPELINING"
 
 
-def words(outcome):
+def words(outcome: Any) -> Any:
     match outcome:
         case None:
             return "open"
@@ -31,7 +32,8 @@ def words(outcome):
             return f"accepted {outcome.provider_id}".strip()
         case Unclear():
             return "unclear"
-    return in_words(outcome)
+        case _:
+            return in_words(outcome)
 
 
 def unescape(text):
@@ -46,7 +48,7 @@ class Play:
         self.longest = 0
         self.said = b""
         self.pending = b""
-        self.sent = {}
+        self.sent: dict[str, Any] = {}
         self.client = Client(Account(helo="client.example"))
         for line in text.splitlines():
             if line and not line.startswith("#"):
@@ -69,6 +71,8 @@ class Play:
                 self.act(*rest.split(" "))
             case "=":
                 self.expect(*rest.split(" ", 1))
+            case _:
+                raise AssertionError(kind)
 
     def flush(self):
         data, self.pending = self.pending, b""
@@ -83,8 +87,8 @@ class Play:
         given = dict(option.partition("=")[::2] for option in options)
         extensions = given.pop("extensions", EXTENSIONS).replace("_", " ").split(",")
         ready, used = "ready" in given, "used" in given
-        account = {name: value for name, value in given.items() if name not in ("ready", "used")}
-        flags = {name: bool(account.pop(name, "")) for name in ("starttls", "plaintext_auth", "chunking")}
+        account: Any = {name: value for name, value in given.items() if name not in ("ready", "used")}
+        flags: Any = {name: bool(account.pop(name, "")) for name in ("starttls", "plaintext_auth", "chunking")}
         self.client = Client(Account(helo="client.example", **flags, **account))
         if ready:
             lines = "".join(f"250-{word}\r\n" for word in ("mx.example", *extensions)) + "250 HELP\r\n"
@@ -94,7 +98,7 @@ class Play:
             self.client.carried = 1
 
     def act(self, verb, name="", *rest):
-        transaction = self.sent.get(name)
+        transaction: Any = self.sent.get(name)
         match verb:
             case "send":
                 assert self.client.free
@@ -131,6 +135,7 @@ class Play:
             case "busy":
                 assert not self.client.free
             case "failure":
+                assert self.client.failure
                 outcome, phase = self.client.failure
                 assert f"{phase} {words(outcome)}" == rest
             case name:

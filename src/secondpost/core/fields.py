@@ -25,7 +25,10 @@ _COUNTED = re.compile(rb"\n(from|received)[ \t]*+:", re.IGNORECASE)
 _NOTED = re.compile(rb"\n(?=[mdbrs])(?:(?=([md]))" + _IDENTITY + rb"[^\s]|" + _PRIVATE + rb")", re.IGNORECASE)
 _DROPPED = re.compile(rb"\n(?:" + _PRIVATE + _REST + rb"|" + _IDENTITY + rb"\r?+(?=\n))", re.IGNORECASE)
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9.:_=+@\[\]-]+")
+_PLAIN = r"!#-'*+\-./0-9:=?@A-Z\[\]^_`a-z{|}~"  # neither space nor what RFC 5322 gives a meaning in a Received field
+_HARMLESS = re.compile(rf"(?:[{_PLAIN}]{{0,255}}+\n){{6}}")
+_UNSAFE = re.compile(rf"[^{_PLAIN}]+")
+_UNKNOWN = "unknown"
 
 
 def split(content: bytes) -> tuple[bytes, bytes]:
@@ -122,16 +125,24 @@ def append(head: bytes, lines: bytes) -> bytes:
     return head[:-2] + lines + b"\r\n"
 
 
-def received(*, helo: str, peer: str, by: str, protocol: str, id: str, when: str, recipient: str = "") -> bytes:  # noqa: A002
+def received(*, helo: str, peer: str, by: str, protocol: str, id: str, when: str, recipient: str = "") -> bytes:
     """The Received field of RFC 5321 section 4.4. Every part is made harmless, whatever a client said its name was.
 
-    Give `recipient` only when there is just one: a field that named the others would tell each about them.
+    `peer` is the client's IP address. Give `recipient` only when there is just one: a field that named the others would
+    tell each about them.
     """
-    lines = [f"from {_safe(helo)} ({_safe(peer)})", f"by {_safe(by)} with {_safe(protocol)} id {_safe(id)}"]
-    if recipient:
-        lines[-1] += f" for <{_safe(recipient)}>"
-    return f"Received: {lines[0]}\r\n {lines[1]};\r\n {words.clean(when)}\r\n".encode()
+    if not _HARMLESS.fullmatch(f"{helo}\n{peer}\n{by}\n{protocol}\n{id}\n{recipient}\n"):
+        helo, peer, by, protocol, id, recipient = [_safe(part) for part in (helo, peer, by, protocol, id, recipient)]
+    recipient = f" for <{recipient}>" if recipient else ""
+    trace = f"Received: from {helo or _UNKNOWN} ({_literal(peer)})\r\n by {by or _UNKNOWN} with {protocol} id {id}"
+    return f"{trace}{recipient};\r\n {words.clean(when)}\r\n".encode()
+
+
+def _literal(peer: str) -> str:
+    if not peer or peer.startswith("["):
+        return peer or _UNKNOWN
+    return f"[IPv6:{peer.partition('%')[0]}]" if ":" in peer else f"[{peer}]"
 
 
 def _safe(part: str) -> str:
-    return _UNSAFE.sub("-", part)[:255] or "unknown"
+    return _UNSAFE.sub("-", part)[:255]

@@ -112,13 +112,9 @@ class Sendmail:
                 Unclear("sendmail did not end in time") if closed else Deferred(Fault.PROVIDER, "sendmail hangs")
             )
             return _all(parcel, outcome, phase)
-        alone = len(parcel.recipients) == 1
-        return _all(
-            parcel,
-            outcome_of_exit(code, said, closed=closed, alone=alone),
-            phase,
-            f"sendmail ended with {code}\n{said}".strip(),
-        )
+        outcome = outcome_of_exit(code, said, closed=closed, alone=len(parcel.recipients) == 1)
+        wanted = parcel.trace or not isinstance(outcome, Accepted)
+        return _all(parcel, outcome, phase, f"sendmail ended with {code}\n{said}".strip() if wanted else "")
 
     async def verify(self) -> Verdict:
         program = self._program()
@@ -156,10 +152,10 @@ def outcome_of_exit(code: int, said: str, *, closed: bool, alone: bool) -> Outco
 
 
 def _unix(message: Message) -> Iterator[bytes]:
-    """The content with LF line ends: what is fed to sendmail is a Unix text, and it makes CRLF of it (postfix and exim would keep a CR)."""
+    """The content with LF line ends: sendmail is fed a Unix text, and makes CRLF of it. Some would keep a CR."""
     held = b""
-    for block in (message.head + message.body, *(message.tail.blocks() if message.tail else ())):
-        block = held + block
+    for piece in (message.head + message.body, *(message.tail.blocks() if message.tail else ())):
+        block = held + piece
         held = b"\r" if block.endswith(b"\r") else b""
         yield block.removesuffix(b"\r").replace(b"\r\n", b"\n")
     yield held

@@ -4,24 +4,21 @@ Rule: a session that was found dead before anybody judged the message costs the 
 """
 
 import asyncio
-import platform
 from collections import deque
 from typing import ClassVar, Final
 
 from secondpost.core.connection import Connection
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase
-from secondpost.errors import ConfigError
 from secondpost.mailers import presets
 from secondpost.mailers.base import Abilities, Crossing, Parcel, Report, Setting, Verdict
-from secondpost.mailers.smtp_connect import Failure, Server, connect, is_loopback
+from secondpost.mailers.smtp_connect import Failure, connect, server
 from secondpost.mailers.smtp_session import Ride, Session
 from secondpost.wire.client_envelope import GO, OVER
-from secondpost.wire.client_sign_in import Account
 from secondpost.wire.client_transcript import render
 from secondpost.wire.smtp_client import State
 
 TICK: Final = 0.2  # how exactly deadlines are kept; a timer per command would cost more than the command
-NARROW: Final = 60.0  # how long a refused session keeps us from opening another one
+CAUTION: Final = 60.0  # how long we do not try again what a server did not like: one more session, chained messages
 
 
 class Smtp:
@@ -31,22 +28,52 @@ class Smtp:
     title: ClassVar[str] = "Other SMTP"
     can: ClassVar[Abilities] = Abilities()
     settings: ClassVar[tuple[Setting, ...]] = (
-        Setting(name="preset", label="Provider", kind="choice", choices=("", *presets.PROVIDERS), help="Knows host, port and encryption; what is given below wins."),
-        Setting(name="region", label="Region", help="Where the provider has several, such as eu, or eu-west-1 for Amazon SES."),
+        Setting(
+            name="preset", label="Provider", kind="choice", choices=("", *presets.PROVIDERS),
+            help="Knows host, port and encryption; what is given below wins.",
+        ),
+        Setting(name="region", label="Region", help="Where the provider has several, such as eu; for SES eu-west-1."),
         Setting(name="host", label="SMTP Host", help="For example smtp.example.com."),
-        Setting(name="encryption", label="Encryption", kind="choice", choices=("auto", "starttls", "tls", "none"), default="auto", help="auto: tls on port 465, else starttls. tls: from the first byte. none: only for servers on this machine."),
-        Setting(name="port", label="SMTP Port", kind="number", default=0, help="0: 587 for starttls, 465 for tls, 25 for none."),
-        Setting(name="auth", label="Authentication", kind="choice", choices=("auto", "plain", "login", "xoauth2"), default="auto", help="auto: whatever the server offers. xoauth2: the password is an access token."),
+        Setting(
+            name="encryption", label="Encryption", kind="choice", choices=("auto", "starttls", "tls", "none"),
+            default="auto",
+            help="auto: tls on port 465, else starttls. tls: from the first byte. none: for servers on this machine.",
+        ),
+        Setting(
+            name="port", label="SMTP Port", kind="number", default=0,
+            help="0: 587 for starttls, 465 for tls, 25 for none.",
+        ),
+        Setting(
+            name="auth", label="Authentication", kind="choice", choices=("auto", "plain", "login", "xoauth2"),
+            default="auto", help="auto: whatever the server offers. xoauth2: the password is an access token.",
+        ),
         Setting(name="username", label="SMTP Username", help="Empty: no log-in."),
         Setting(name="password", label="SMTP Password", kind="secret"),
         Setting(name="helo", label="Name for EHLO", help="Empty: this machine's name."),
-        Setting(name="ca_file", label="CA file", help="PEM file with the authorities to trust instead of the system's, for private servers."),
-        Setting(name="allow_plaintext_auth", label="Allow log-in without encryption", kind="toggle", default=False, help="Sends the password in the clear. Never needed for a server on this machine."),
-        Setting(name="idle_seconds", label="Close idle sessions after", kind="number", default=10, help="Seconds."),
-        Setting(name="session_messages", label="Messages per session", kind="number", default=0, help="0: no limit but the server's own."),
-        Setting(name="chaining", label="Chain messages", kind="toggle", default=True, help="Send the next envelope while the server still thinks about the last message (needs PIPELINING)."),
-        # DATA is the better trodden way: filters and firewalls on the path of some servers do not understand BDAT.
-        Setting(name="chunking", label="Send with BDAT", kind="toggle", default=False, help="Where the server offers CHUNKING (RFC 3030)."),
+        Setting(
+            name="ca_file", label="CA file",
+            help="PEM file with the authorities to trust instead of the system's, for servers of your own.",
+        ),
+        Setting(
+            name="allow_plaintext_auth", label="Allow log-in without encryption", kind="toggle", default=False,
+            help="Sends the password in the clear. Not needed for a server on this machine.",
+        ),
+        Setting(
+            name="idle_seconds", label="Close idle sessions after", kind="number", default=10, help="Seconds.",
+        ),
+        Setting(
+            name="session_messages", label="Messages per session", kind="number", default=0,
+            help="0: as many as the server takes.",
+        ),
+        Setting(
+            name="chaining", label="Chain messages", kind="toggle", default=True,
+            help="Send the next envelope while the server still thinks about the message before it.",
+        ),
+        # DATA is the better trodden way: filters and firewalls in front of some servers do not understand BDAT.
+        Setting(
+            name="chunking", label="Send with BDAT", kind="toggle", default=False,
+            help="Where the server offers CHUNKING (RFC 3030).",
+        ),
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
@@ -56,6 +83,8 @@ class Smtp:
         self._idle_seconds = float(connection.settings.get("idle_seconds") or 10)
         self._session_messages = int(connection.settings.get("session_messages") or 0)
         self._chains = bool(connection.settings.get("chaining", True))
+        self._chaining = self._chains  # and the server has not objected lately
+        self._chain_again = 0.0
         self._width = self._limit  # sessions that the server lets us have, as far as we know
         self._narrow_until = 0.0
         self._closed = False
@@ -69,7 +98,7 @@ class Smtp:
     @property
     def capacity(self) -> int:
         """Two for each session: one is answered while the next is on its way."""
-        return self._limit * 2 if self._chains else self._limit
+        return self._limit * 2 if self._chaining else self._limit
 
     # ── sending ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,6 +194,9 @@ class Smtp:
         """A session has room again, or is gone."""
         if session not in self._live:
             return
+        if session.client.chaining_failed:
+            self._chaining = False
+            self._chain_again = asyncio.get_running_loop().time() + CAUTION
         if session.gone or (session.client.state is State.OVER and not session.load):
             self._forget(session)
             return
@@ -173,15 +205,15 @@ class Smtp:
         self._shelve(session)
 
     def _accepts(self, session: Session, ride: Ride) -> bool:
-        return session.client.state is State.READY and session.load < (
-            2 if self._may_chain(session) and not ride.fresh else 1
-        )
+        if session.client.state is not State.READY:
+            return False
+        return session.load == 0 or (session.load == 1 and not ride.fresh and self._may_chain(session))
 
     def _may_chain(self, session: Session) -> bool:
-        if not self._chains or not session.client.extensions.pipelining:
+        if not self._chaining or not session.client.extensions.pipelining:
             return False
         queue = session.client.queue
-        return not queue or not queue[0].large
+        return not queue or not queue[0].large  # who has not begun cannot say how long a large one takes
 
     def _shelve(self, session: Session) -> None:
         """Put it where the next ride looks for it."""
@@ -234,14 +266,17 @@ class Smtp:
             self._forget(result)
         else:
             self._chains = self._chains and result.client.extensions.pipelining
+            self._chaining = self._chaining and self._chains
             self._live.add(result)
             self._settled(result)
 
     def _not_opened(self, failure: Failure) -> None:
-        """A server that lets us have some sessions but not more is well: who waits gets one of those. Else all who wait fail."""
+        """A server that lets us have some sessions but not more is well: who waits gets one of those."""
         if any(session.load and session.client.state is State.READY for session in self._live):
             self._width = max(1, len(self._live))
-            self._narrow_until = asyncio.get_running_loop().time() + NARROW
+            self._narrow_until = asyncio.get_running_loop().time() + CAUTION
+            for session in list(self._single):
+                self._settled(session)
             return
         count = 1 if self._opening else len(self._waiting)
         for ride in [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]:
@@ -257,12 +292,15 @@ class Smtp:
             self._hang_up(session)
         if not self._opening:
             self._give_up_waiting(now)
+        if now > self._chain_again:
+            self._chaining = self._chains
         busy = self._live or self._waiting or self._opening
         self._ticker = loop.call_later(TICK, self._tick, loop) if busy else None
 
     def _give_up_waiting(self, now: float) -> None:
         while self._waiting and self._waiting[0].deadline < now:
-            text = f"no session became free within {self._timeouts.command.total_seconds():g} s: all wait for the server's answers"
+            span = self._timeouts.command.total_seconds()
+            text = f"no session became free within {span:g} s: all wait for the server's answers"
             _fail(self._waiting.popleft(), Deferred(Fault.UNREACHABLE, text), Phase.CONNECT, "")
 
     # ── signing in, and the end ─────────────────────────────────────────────────────────────────────────────────────
@@ -298,53 +336,3 @@ def _fail(ride: Ride, outcome: Outcome, phase: Phase, transcript: str) -> None:
     ride.failed = phase, transcript
     ride.end(outcome)
     ride.wake()
-
-
-_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
-
-
-def server(connection: Connection) -> Server:
-    """Where the settings lead, with what the preset knows. Raises ConfigError."""
-    settings = connection.settings
-    provider = presets.PROVIDERS.get(str(settings.get("preset") or ""))
-    host = str(settings.get("host") or (provider.host_in(str(settings.get("region") or "")) if provider else ""))
-    if not host:
-        raise ConfigError(f"The connection {connection.name!r} has no SMTP Host. Give host, or a preset.")
-    encryption, port = _way(str(settings.get("encryption") or "auto"), int(settings.get("port") or 0), provider)
-    account = Account(
-        helo=str(settings.get("helo") or _own_name()),
-        starttls=encryption == "starttls",
-        auth=str(settings.get("auth") or "auto"),  # type: ignore[arg-type]  # one of the choices
-        plaintext_auth=bool(settings.get("allow_plaintext_auth")) or is_loopback(host),
-        chunking=bool(settings.get("chunking")),
-        **_log_in(str(settings.get("username") or ""), str(settings.get("password") or ""), provider),
-    )
-    ca_file = str(settings.get("ca_file") or "")
-    return Server(
-        host=host, port=port, tls=encryption == "tls", ca_file=ca_file, account=account, timeouts=connection.timeouts
-    )
-
-
-def _way(encryption: str, port: int, provider: presets.Provider | None) -> tuple[str, int]:
-    """Encryption and port: whichever is not given follows from the other, or from the preset."""
-    if encryption == "auto":
-        encryption = (
-            "tls" if port == 465 else provider.encryption if provider and port in {0, provider.port} else "starttls"
-        )
-    known = provider is not None and provider.encryption == encryption
-    return encryption, port or (provider.port if provider and known else _PORTS[encryption])
-
-
-def _log_in(username: str, password: str, provider: presets.Provider | None) -> dict[str, str]:
-    """Where all customers have one username, a key given alone is the password, wherever it was written."""
-    if provider and provider.username and not (username and password):
-        return {"username": provider.username, "password": password or username}
-    if provider and provider.title == "Postmark" and not password:
-        password = username
-    return {"username": username, "password": password}
-
-
-def _own_name() -> str:
-    """What we call ourselves. A name without a dot is no name to the world; an address literal always is one."""
-    name = platform.node()
-    return name if "." in name and name.isascii() else "[127.0.0.1]"

@@ -1,4 +1,4 @@
-"""From a host name to a session that is signed in, or to a reason that helps.
+"""From the settings to a session that is signed in, or to a reason that helps.
 
 Rule: nothing blocks the loop, every phase has its deadline, and every failure says what to look at.
 """
@@ -8,6 +8,7 @@ import functools
 import ipaddress
 import logging
 import os
+import platform
 import socket
 import ssl
 from collections.abc import Callable
@@ -16,8 +17,10 @@ from typing import Final
 
 import aiohappyeyeballs
 
-from secondpost.core.connection import Timeouts
+from secondpost.core.connection import Connection, Timeouts
 from secondpost.core.outcome import Deferred, Fault, Outcome, Phase
+from secondpost.errors import ConfigError
+from secondpost.mailers import presets
 from secondpost.mailers.smtp_session import Session
 from secondpost.wire.client_sign_in import Account
 from secondpost.wire.client_transcript import render
@@ -49,6 +52,62 @@ class Failure:
     transcript: str
 
 
+# ── settings ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
+
+
+def server(connection: Connection) -> Server:
+    """Where the settings lead, with what the preset knows. Raises ConfigError."""
+    settings = connection.settings
+    provider = presets.PROVIDERS.get(str(settings.get("preset") or ""))
+    host = str(settings.get("host") or (provider.host_in(str(settings.get("region") or "")) if provider else ""))
+    if not host:
+        raise ConfigError(f"The connection {connection.name!r} has no SMTP Host. Give host, or a preset.")
+    encryption, port = _way(str(settings.get("encryption") or "auto"), int(settings.get("port") or 0), provider)
+    account = Account(
+        helo=str(settings.get("helo") or _own_name()),
+        starttls=encryption == "starttls",
+        auth=str(settings.get("auth") or "auto"),  # type: ignore[arg-type]  # one of the choices
+        plaintext_auth=bool(settings.get("allow_plaintext_auth")) or is_loopback(host),
+        chunking=bool(settings.get("chunking")),
+        **_log_in(str(settings.get("username") or ""), str(settings.get("password") or ""), provider),
+    )
+    ca_file = str(settings.get("ca_file") or "")
+    return Server(
+        host=host, port=port, tls=encryption == "tls", ca_file=ca_file, account=account, timeouts=connection.timeouts
+    )
+
+
+def _way(encryption: str, port: int, provider: presets.Provider | None) -> tuple[str, int]:
+    """Encryption and port: whichever is not given follows from the other, or from the preset."""
+    if encryption == "auto" and port == 465:
+        encryption = "tls"
+    elif encryption == "auto":
+        encryption = provider.encryption if provider and port in {0, provider.port} else "starttls"
+    if provider and provider.encryption == encryption:
+        return encryption, port or provider.port
+    return encryption, port or _PORTS[encryption]
+
+
+def _log_in(username: str, password: str, provider: presets.Provider | None) -> dict[str, str]:
+    """Where all customers have one username, a key given alone is the password, wherever it was written."""
+    if provider and provider.username and not (username and password):
+        return {"username": provider.username, "password": password or username}
+    if provider and provider.title == "Postmark" and not password:
+        password = username
+    return {"username": username, "password": password}
+
+
+def _own_name() -> str:
+    """What we call ourselves. A name without a dot is no name to the world; an address literal always is one."""
+    name = platform.node()
+    return name if "." in name and name.isascii() else "[127.0.0.1]"
+
+
+# ── connecting ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 @functools.cache
 def context(ca_file: str) -> ssl.SSLContext:
     """Verifies the certificate and the host name, always. `ca_file`: trust these authorities alone."""
@@ -73,6 +132,7 @@ async def connect(server: Server, settled: Callable[[Session], None]) -> Session
     try:
         await way.walk()
     except (OSError, TimeoutError, UnicodeError) as error:
+        client.polite = False
         client.failure = client.failure or (Deferred(Fault.UNREACHABLE, explain(error, server, way.phase)), way.phase)
     except Exception as error:
         logger.exception("a session could not be opened by a fault of our own")
@@ -83,8 +143,6 @@ async def connect(server: Server, settled: Callable[[Session], None]) -> Session
     if client.failure is None:
         return session
     outcome, phase = client.failure
-    if phase is not Phase.LOGIN:
-        client.polite = False
     client.close("")
     session.hang_up()
     transcript = render(client.log, None, server.account.secrets, getattr(outcome, "reply", ""))
@@ -153,7 +211,10 @@ class _Way:
 # ── explaining ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 # OpenSSL's X509_V_ERR_*.
-_STRANGER: Final = "its certificate comes from an authority that this machine does not trust. For your own server, give that authority as CA file"
+_STRANGER: Final = (
+    "its certificate comes from an authority that this machine does not trust. "
+    "For your own server, give that authority as CA file"
+)
 _OTHER_NAME: Final = "its certificate is for another name. Use the host name that stands in the certificate"
 _CERTIFICATE: Final = {
     9: "its certificate is not valid yet. Check this machine's clock",
@@ -184,7 +245,8 @@ def explain(error: Exception, server: Server, phase: Phase) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"{where} refused the connection: nothing listens there, or a firewall says no. Check host and port."
     if phase is Phase.TLS:
-        return f"{where} ended the TLS handshake ({error}). Does this port speak {'TLS from the first byte' if server.tls else 'STARTTLS'}?"
+        kind = "TLS from the first byte" if server.tls else "STARTTLS"
+        return f"{where} ended the TLS handshake ({error}). Does this port speak {kind}?"
     number = error.errno if isinstance(error, OSError) else None
     return f"{where} cannot be reached: {os.strerror(number) if number else error}."
 

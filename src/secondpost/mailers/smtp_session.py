@@ -21,7 +21,7 @@ CHAIN_PATIENCE: Final = 5.0
 class Ride(Transaction):
     """A parcel on its way. `turn` is done when the envelope is through or all is over, and a second one at the end."""
 
-    __slots__ = ("abandoned", "crossing", "deadline", "failed", "fresh", "session", "turn")
+    __slots__ = ("abandoned", "crossing", "deadline", "failed", "fresh", "heard", "session", "turn")
 
     def __init__(self, parcel: Parcel, crossing: Crossing, turn: "asyncio.Future[None]", *, fresh: bool) -> None:
         super().__init__(parcel.message, parcel.sender, parcel.recipients)
@@ -29,6 +29,7 @@ class Ride(Transaction):
         self.turn = turn
         self.fresh = fresh  # only on a session that is surely alive, and not chained
         self.deadline = 0.0
+        self.heard = 0  # commands of the envelope that were answered when the deadline was set
         self.session: Session | None = None
         self.failed: tuple[Phase, str] | None = None  # there was no session: how far we got, and the transcript
         self.abandoned = False
@@ -68,8 +69,14 @@ class Session(asyncio.Protocol):
             self._write(output)
         if moved:
             self._wake(moved)
-        elif client.carried == 0 or client.state is State.OVER:
+        elif client.queue:
+            self._heard(cast("Ride", client.queue[0]))
+        else:
             self._settle()
+
+    def eof_received(self) -> None:
+        """Nothing may be written any more: what is not sent by now is surely not sent."""
+        self._wake(self.client.lost("the server closed the connection"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gone = True
@@ -86,7 +93,8 @@ class Session(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         assert self.transport is not None
-        self.transport.write(data)
+        if data:
+            self.transport.write(data)
 
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,14 +196,18 @@ class Session(asyncio.Protocol):
         if self._progress and not self._progress.done():
             self._progress.set_result(None)
         if client.queue:
-            head = cast("Ride", client.queue[0])
-            if head.stage == ENVELOPE:
-                head.deadline = self._now() + self._command
+            self._heard(cast("Ride", client.queue[0]))
         elif client.state is State.OVER:
             self.hang_up()
         if self.following:
             self._follow()
         self._settled(self)
+
+    def _heard(self, head: Ride) -> None:
+        """Each command has its own time. Whoever is chained was asked long ago, so the first answer must come soon."""
+        if head.stage == ENVELOPE and (head.answered > head.heard or head.chained):
+            head.heard = head.answered
+            head.deadline = self._now() + (self._command if head.answered > 0 else min(self._command, CHAIN_PATIENCE))
 
     def _follow(self) -> None:
         if self.client.free:
@@ -223,7 +235,7 @@ class Session(asyncio.Protocol):
             self._settle()
 
     def _too_late(self, ride: Ride) -> str:
-        ride.reused = False  # so it is no leftover of a session that had died: the server has had its time
+        ride.reused = ride.chained  # else it is no leftover of a session that had died: the server has had its time
         match ride.stage:
             case stage if stage == SENT:
                 return f"the server was silent for {self._data_reply:g} s"

@@ -222,7 +222,8 @@ class Queue(Protocol):
     ) -> tuple[int, int]:
         """Take back the leases of dead workers (expired; or all but `keep` if this process is `alone` on the store).
 
-        `unclear_after`: when the policy of a doubt acts. Returns how many deliveries went back to waiting and how many are unclear now."""
+        `unclear_after`: when the policy of a doubt acts. Returns how many deliveries went back to waiting and how
+        many are unclear now."""
         ...
 
     async def expire(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:

@@ -4,20 +4,15 @@ Rule: states come from `core.delivery.step` and from nowhere else.
 """
 
 import hashlib
-from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from secondpost.core.delivery import IllegalMove, Move, State, step
 from secondpost.core.outcome import Accepted, Deferred, Outcome, Rejected, Unclear
-from secondpost.core.priority import DEFAULTS, Priority
 from secondpost.store.base import Change, Submission
 
 KEY_LIFE = timedelta(hours=24)  # how long an idempotency key is known
-
-# When the policy of a doubt acts that a dead worker left, unless the configuration says otherwise.
-UNCLEAR_AFTER: Mapping[Priority, timedelta] = {priority: policy.unclear_after for priority, policy in DEFAULTS.items()}
 
 
 @cache

@@ -46,7 +46,7 @@ class FileTail:
                     place = _place(self.message, index, last=index == count - 1)
                     if block := self.vault.open(file.read(SEALED), place):
                         yield block
-        except (OSError, ValueError, KeyProblem) as error:
+        except (OSError, KeyProblem) as error:
             raise StoreCorrupt(
                 f"The large body of message {self.message} in {self.path} cannot be read ({error}). "
                 "Put the file back from your backup."

@@ -35,7 +35,7 @@ class Vault:
         """The value sealed for this place. Raises `KeyProblem`: another key, another place, or damaged."""
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut within the nonce
             raise KeyProblem(
                 f"A sealed value ({place.decode(errors='replace')}) does not open: the key is not the one it was "
                 "sealed with, or it was changed on disk. Put back the secret.key that belongs to this database."

@@ -1,4 +1,4 @@
-"""Whom a negative SMTP reply blames, since that decides whether another connection can help (delivery rules, section 4).
+"""Whom a negative SMTP reply blames: that decides whether another connection can help (delivery rules, section 4).
 
 Rule: the meaning is data. `RULES` is read from top to bottom and the first row that fits wins; codes before words.
 """
@@ -34,7 +34,7 @@ SENDING: Final = MAIL | RCPT | CONTENT
 
 
 class Rule(NamedTuple):
-    """One row. It fits when `code` fits "CODE STATUS " from its start and `words` are found in the text (lower case)."""
+    """One row. It fits when `code` fits the start of "CODE STATUS " and `words` are in the text (lower case)."""
 
     steps: frozenset[Step]
     code: re.Pattern[str]
@@ -72,13 +72,14 @@ _THROTTLE: Final = _words(
 _VERIFIED: Final = (
     r"(?:verified|validated|authenticated|registered|configured|allowed|authori[sz]ed|permitted|owned|active)"
 )
+_NOT: Final = r"(?:not|must be|un|isn't)"
 _SENDER: Final = _words(
     r"send ?as",
     r"sender (?:address |e?-?mail |domain )?(?:is |was )?(?:rejected|denied|refused|not |unverified|invalid|verify)",
     r"sender \S+ is not valid",
     r"(?:invalid|unverified|unauthenticated|bad outbound) (?:sender|from|domain|address|e-?mail)",
-    rf"(?:from|sender|e-?mail|return-path|envelope)[^.]{{0,80}}(?:not|must be|un|isn't) ?(?:been )?(?:yet )?{_VERIFIED}",
-    rf"(?:domain|identity|identities)[^.]{{0,80}}(?:not|must be|un|isn't) ?(?:been )?(?:yet )?{_VERIFIED}",
+    rf"(?:from|sender|e-?mail|return-path|envelope)[^.]{{0,80}}{_NOT} ?(?:been )?(?:yet )?{_VERIFIED}",
+    rf"(?:domain|identity|identities)[^.]{{0,80}}{_NOT} ?(?:been )?(?:yet )?{_VERIFIED}",
     r"verified sender|sender signature|unconfigured sending domain",
     r"not (?:a )?(?:verified|validated|owned by)",
     r"failed the check in region",
@@ -104,7 +105,8 @@ _ACCOUNT: Final = _words(
 _FULL: Final = r"mailbox[^.]{0,30}(?:full|quota|size|limit|storage)|over ?quota"
 _MAILBOX: Final = _words(
     r"mailbox|suppression list|unrouteable address",
-    r"(?:unknown|no such|invalid|inactive|disabled|suppressed|undeliverable) (?:user|recipient|address|person|local|account)",
+    r"(?:unknown|no such|invalid|inactive|disabled|suppressed|undeliverable) "
+    r"(?:user|recipient|address|person|local|account)",
     r"(?:user|recipient|address|account)[^.]{0,60}"
     r"(?:unknown|does ?n.t exist|not exist|not found|disabled|inactive|suppress|over ?quota|unrouteable|rejected)",
 )

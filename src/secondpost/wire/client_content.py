@@ -1,6 +1,6 @@
 """The content of a message as the DATA and BDAT commands carry it.
 
-Rule: exactly one message leaves. Bytes with a bare CR or LF are refused, since some receiver would see an end of the message in them (S2).
+Rule: exactly one message leaves. Bytes with a bare CR or LF are refused: some receiver would see an end in them (S2).
 """
 
 import re
@@ -27,7 +27,7 @@ def check(content: bytes) -> None:
 
 
 def whole(head: bytes, body: bytes, *, stuffed: bool) -> bytes:
-    """A message that is in memory: checked, ended by CRLF, and (`stuffed`) with its dots doubled and the final one added."""
+    """A message that is in memory: checked, ended by CRLF; `stuffed`: its dots doubled and the final one added."""
     content = head + body
     check(content)
     if content and not content.endswith(b"\r\n"):
@@ -80,7 +80,7 @@ _DEVIANT = frozenset("ßς\u200c\u200d")
 
 
 def path(address: str) -> str | None:
-    """An address as it may stand between < and >; a non-ASCII domain becomes ASCII where that is safe. None: not an address.
+    """An address as it may stand between < and >; its domain becomes ASCII where that is safe. None: not an address.
 
     What is still not ASCII needs SMTPUTF8 (RFC 6531).
     """

@@ -25,8 +25,8 @@ class Transaction:
     """What one session knows of one message. `outcomes` has None for a recipient that is still open."""
 
     __slots__ = (
-        "accepted", "answered", "chunked", "commands", "content", "large", "message", "outcomes", "passed", "recipients",
-        "replies", "reused", "sender", "seven_bit", "stage", "stale", "targets", "unsent",
+        "accepted", "answered", "chained", "chunked", "commands", "content", "large", "message", "outcomes", "passed",
+        "recipients", "replies", "reused", "sender", "seven_bit", "stage", "stale", "targets", "unsent",
     )  # fmt: skip
 
     def __init__(self, message: Message, sender: str, recipients: Sequence[str]) -> None:
@@ -38,6 +38,7 @@ class Transaction:
         self.stage = NEW
         self.passed = False  # its last byte was given out
         self.reused = False  # the session had carried others before
+        self.chained = False  # its envelope left behind the dot of another one
         self.stale = False  # the session ended before anybody judged this one: try a fresh session
         self.chunked = False  # BDAT (RFC 3030) instead of DATA
         self.seven_bit = False

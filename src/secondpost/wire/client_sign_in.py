@@ -1,4 +1,4 @@
-"""The client's way from the greeting to the right to send: EHLO, STARTTLS, AUTH. A generator: it yields commands and is sent replies.
+"""The client's way from the greeting to the right to send, as a generator that yields commands and is sent replies.
 
 Rule: nothing secret before TLS, and never a step down to plaintext.
 """
@@ -133,7 +133,10 @@ def _hello(account: Account, *, fallback: bool) -> Dialogue:
 
 def _start_tls(extensions: Extensions) -> Generator[Command, Reply, None]:
     if "STARTTLS" not in extensions.names:
-        text = "The server does not offer STARTTLS. Nothing was sent in the clear; check the port and the encryption, or who sits on the line."
+        text = (
+            "The server does not offer STARTTLS. Nothing was sent in the clear. "
+            "Check the port and the encryption, or who sits on the line."
+        )
         raise SignInFailed(Deferred(Fault.UNREACHABLE, text), Phase.TLS)
     reply = yield Command(b"STARTTLS\r\n")
     _expect(reply, Step.STARTTLS, 220)

@@ -1,6 +1,6 @@
-"""Non-delivery reports (RFC 3464): tell the sender that nobody took a message for some recipients, and what can be done.
+"""Non-delivery reports (RFC 3464): tell the sender whom a message did not reach, and what can be done.
 
-Rule: pure bytes. A report leaves with a null reverse-path, and none is ever made for a message that had one (RFC 5321 section 4.5.5).
+Rule: a report leaves with a null reverse-path, and none is made for a message that had one (RFC 5321 section 4.5.5).
 """
 
 import binascii
@@ -28,7 +28,7 @@ class Failure:
 
     @property
     def exact(self) -> str:
-        """The enhanced status code that says most. A report is about a failure, so a code for delay or success is not used."""
+        """The enhanced status code that says most; codes for a delay or a success are not for a report of failure."""
         found = _STATUS.match(self.reply)
         return found[1] if found and found[1].startswith("5") and self.status[0] == "5" else self.status
 
@@ -36,40 +36,34 @@ class Failure:
 def build(
     *, failures: Sequence[Failure], sender: str, hostname: str, arrived: datetime, now: datetime, head: bytes, id: int
 ) -> bytes:
-    """The report about `failures`, for `sender`. `head` is the header block of the message that failed; `id` makes it unique."""
+    """The report for `sender`. `head` is the header block of the message that failed; `id` makes the report unique."""
     if not sender:
         raise ValueError("there is nobody to tell: the message had a null reverse-path")
-    boundary = f"report-{id_text(id)}".encode()
+    name = id_text(id)
     parts = (
         (b"text/plain; charset=utf-8", _for_people(failures, hostname, head).encode()),
         (b"message/delivery-status", _for_machines(failures, hostname, arrived)),
         (b"text/rfc822-headers", _bounded(head)),
     )
-    body = b"".join([b"--%b\r\n%b" % (boundary, _part(kind, content)) for kind, content in parts])
-    return b"%b\r\nThis is a report in MIME format (RFC 3464).\r\n\r\n%b--%b--\r\n" % (
-        _header(failures, sender, hostname, now, head, id, boundary),
-        body,
-        boundary,
-    )
-
-
-def _header(
-    failures: Sequence[Failure], sender: str, hostname: str, now: datetime, head: bytes, id: int, boundary: bytes
-) -> bytes:
-    whom = failures[0].recipient if len(failures) == 1 else f"{len(failures)} recipients"
     original = _MESSAGE_ID.search(head)
-    lines = [
+    whom = failures[0].recipient if len(failures) == 1 else f"{len(failures)} recipients"
+    header = [
         f"From: Mail Delivery <postmaster@{hostname}>",
         f"To: <{_clean(sender)[:200]}>",
         f"Subject: Not delivered to {_clean(whom)[:200]}",
         f"Date: {date_text(now)}",
-        f"Message-ID: <{id_text(id)}@{hostname}>",
+        f"Message-ID: <{name}@{hostname}>",
         *([f"In-Reply-To: {original[1].decode('ascii', 'replace')}"] if original else []),
         "Auto-Submitted: auto-replied",
         "MIME-Version: 1.0",
-        f'Content-Type: multipart/report; report-type=delivery-status;\r\n boundary="{boundary.decode()}"',
+        f'Content-Type: multipart/report; report-type=delivery-status; boundary="{name}"',
+        "",
+        "This is a report in MIME format (RFC 3464).",
+        "",
+        "",
     ]
-    return "".join(f"{line}\r\n" for line in lines).encode()
+    body = b"".join([b"--%b\r\n%b" % (name.encode(), _part(kind, content)) for kind, content in parts])
+    return "\r\n".join(header).encode() + body + b"--%b--\r\n" % name.encode()
 
 
 def _part(kind: bytes, content: bytes) -> bytes:
@@ -83,14 +77,17 @@ def _for_people(failures: Sequence[Failure], hostname: str, head: bytes) -> str:
     subject = _SUBJECT.search(head)
     about = f' "{subject[1].decode().strip()}"' if subject else ""
     paragraphs = [f"Your message{about} could not be delivered to:"]
-    paragraphs += [
-        f"  {failure.recipient}\r\n    {_clean(failure.reply)}\r\n    {_advice(failure.exact)}" for failure in failures
-    ]
+    paragraphs += [_about(failure) for failure in failures]
     paragraphs.append(
-        "Recipients who are not named here are not affected. The message itself is not in this report; its header fields are attached.\r\n"
+        "Recipients who are not named here are not affected.\r\n"
+        "The message itself is not in this report; its header fields are attached.\r\n"
         f"This report was written by the mail gateway {hostname}."
     )
     return "\r\n\r\n".join(paragraphs) + "\r\n"
+
+
+def _about(failure: Failure) -> str:
+    return f"  {_clean(failure.recipient)}\r\n    {_clean(failure.reply)}\r\n    {_advice(failure.exact)}"
 
 
 _ADVICE = (
@@ -98,10 +95,7 @@ _ADVICE = (
     ("5.1.", "The address was refused. Check its spelling, or ask the recipient for another address."),
     ("5.2.", "The recipient's mailbox cannot take the message now. Reach them another way, or try again later."),
     ("5.3.4", "The message is too large. Send a link instead of the attachment."),
-    (
-        "5.7.",
-        "The message was refused by a rule, for example against spam. Change its content, or ask the administrator of this gateway.",
-    ),
+    ("5.7.", "The message was refused by a rule, for example against spam. Change it, or ask the administrator."),
     ("", "The reply above says why. If it tells you nothing, ask the administrator of this gateway."),
 )
 
@@ -111,13 +105,15 @@ def _advice(status: str) -> str:
 
 
 def _for_machines(failures: Sequence[Failure], hostname: str, arrived: datetime) -> bytes:
-    fields = [f"Reporting-MTA: dns; {hostname}\r\nArrival-Date: {date_text(arrived)}\r\n"]
-    for failure in failures:
-        fields.append(
-            f"Final-Recipient: {_typed(failure.recipient)}\r\nAction: failed\r\nStatus: {failure.exact}\r\n"
-            f"Diagnostic-Code: smtp; {_folded(failure.reply)}\r\n"
-        )
-    return "\r\n".join(fields).encode()
+    about = f"Reporting-MTA: dns; {hostname}\r\nArrival-Date: {date_text(arrived)}\r\n"
+    return "\r\n".join([about, *(_fields(failure) for failure in failures)]).encode()
+
+
+def _fields(failure: Failure) -> str:
+    return (
+        f"Final-Recipient: {_typed(failure.recipient)}\r\nAction: failed\r\nStatus: {failure.exact}\r\n"
+        f"Diagnostic-Code: smtp; {_folded(failure.reply)}\r\n"
+    )
 
 
 def _typed(address: str) -> str:

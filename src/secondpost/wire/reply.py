@@ -59,7 +59,7 @@ def provider_id(text: str) -> str:
 
 
 class Replies:
-    """Reads replies from bytes in any portions. `error` says why nothing after the last good reply can be understood."""
+    """Reads replies from bytes in any portions. `error` says why nothing after the last good one can be read."""
 
     __slots__ = ("_code", "_left", "_lines", "error")
 

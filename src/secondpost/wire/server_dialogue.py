@@ -45,7 +45,6 @@ class Dialogue:
         self._trusted, self._login, self._plaintext_login = trusted, login, plaintext_login
         self._tls_offered, self.tls = tls_offered, tls
         self.output = profile.greeting
-        self.check_recipient: Check | None = None
         self._errors = self._junk = self._logins = 0
         self._events: list[Event] = []
         self._content: Content | None = None
@@ -56,7 +55,7 @@ class Dialogue:
         self.mode = COMMAND
         self.helo = self.client = ""
         self.check_sender: Check | None = None
-        self._barred = say.SAY_HELLO
+        self._bar()
         self._left, self._last, self._failed = 0, False, b""
         self._asked, self._user = b"", ""
         self._reset()
@@ -127,7 +126,7 @@ class Dialogue:
         if len(self._recipients) >= self._profile.limits.recipients:
             return say.TOO_MANY_RECIPIENTS  # RFC 5321 section 4.5.3.1.10: the others stand
         match = grammar.plain_rcpt(line)
-        if match is None or len(match[1]) > grammar.SIMPLE_LIMIT or self.check_recipient is not None:
+        if match is None or len(match[1]) > grammar.SIMPLE_LIMIT:
             return self._rcpt_with_care(line)
         self._recipients[match[1].decode()] = None
         return say.RECIPIENT_OK
@@ -135,8 +134,6 @@ class Dialogue:
     def _rcpt_with_care(self, line: bytes) -> bytes:
         path, parameters = grammar.rcpt(line)
         recipient = grammar.address(path, smtputf8=self._smtputf8, bad=say.BAD_RECIPIENT)
-        if self.check_recipient is not None and (refusal := self.check_recipient(recipient)):
-            return self._idle(say.refusal(refusal))
         for key, value in parameters.items():
             self._dsn = self._dsn or {}
             self._dsn[f"{key.decode()} {recipient}"] = value.decode(errors="replace")
@@ -191,15 +188,12 @@ class Dialogue:
             return self._error(say.NO_NAME)
         self._reset()
         self.helo = say.printable(name)[:255].decode()
-        self._bar()
         return self._idle(reply)
 
     def _bar(self) -> None:
-        """What has to come before MAIL (S5, S7)."""
+        """What has to come before MAIL (S5, S7). Not EHLO, as with Postfix: many small programs leave it out."""
         self._barred = b""
-        if not self.helo:
-            self._barred = say.SAY_HELLO
-        elif not self._trusted and not self.client:
+        if not self._trusted and not self.client:
             self._barred = say.NEED_LOGIN if self.tls or self._plaintext_login else say.NEED_TLS
 
     def starttls(self, line: bytes) -> bytes:

@@ -1,8 +1,9 @@
 """The client's side of one SMTP session, without I/O: bytes in, bytes out, and one outcome for every recipient.
 
-Rule: until `last_bytes` gave out the end of a message it surely was not taken; after that only a reply says what became of it.
+Rule: until `last_bytes` gave out the end of a message it surely was not taken; after that only a reply can tell.
 """
 
+import re
 from collections import deque
 from enum import Enum
 from typing import Final
@@ -18,6 +19,10 @@ from secondpost.wire.reply import Replies, Reply, provider_id
 PIPELINED: Final = 500
 
 
+# What servers say that check whether a client waits for them, and forget that RFC 2920 allows it not to.
+_PUSHED: Final = re.compile("pipelin|synchroni", re.IGNORECASE)
+
+
 class State(Enum):
     """Where a session stands."""
 
@@ -31,8 +36,8 @@ class Client:
     """Drives one session. After each call write `take_output()`."""
 
     __slots__ = (
-        "_dialogue", "_dirty", "_output", "_replies", "carried", "encrypted", "ending", "extensions", "failure", "log",
-        "polite", "queue", "state",
+        "_dialogue", "_dirty", "_output", "_replies", "carried", "chaining_failed", "encrypted", "ending", "extensions",
+        "failure", "log", "polite", "queue", "state",
     )  # fmt: skip
 
     def __init__(self, account: Account, *, encrypted: bool = False) -> None:
@@ -43,6 +48,7 @@ class Client:
         self.ending = ""  # why the session is over
         self.polite = True  # the server waits for a command: QUIT would be understood
         self.carried = 0  # transactions begun
+        self.chaining_failed = False  # a chained transaction was lost, or waited too long
         self.queue: deque[Transaction] = deque()  # under way; a second one is chained behind the first one's dot
         self.log: list[bytes | Reply] = []  # the dialogue of signing in, without secrets
         self._replies = Replies()
@@ -100,6 +106,7 @@ class Client:
         self.close(reason)
         for transaction in self.queue:
             transaction.lost(reason)
+            self.chaining_failed |= transaction.chained and transaction.stale
         moved.extend(self.queue)
         self.queue.clear()
 
@@ -151,6 +158,7 @@ class Client:
             transaction.answered = -1
             self._dirty = False
         transaction.reused = self.carried > 0
+        transaction.chained = bool(self.queue)
         transaction.stage = ENVELOPE
         self.queue.append(transaction)
         self.carried += 1
@@ -188,6 +196,7 @@ class Client:
     def detach(self, transaction: Transaction, reason: str) -> None:
         """Wait no longer for a transaction that is chained behind another, which may take its time."""
         transaction.lost(reason)
+        self.chaining_failed = True
         self.polite = False
         self.close(reason)
         self.queue.remove(transaction)
@@ -208,6 +217,9 @@ class Client:
         at, last = transaction.answered, len(transaction.targets)
         step = Step.MAIL if at <= 0 else Step.RCPT if at <= last else Step.DATA
         good = reply.code == 354 if at > last else reply.positive
+        if not good and at <= 0 and transaction.chained and _PUSHED.search(reply.text):
+            self._break(f"the server takes no chained messages: {reply}", moved)
+            return
         if not good and (reply.code < 400 or reply.code == 421 or at < 0):
             self._last_word(transaction, reply, step, moved)
             return
@@ -222,7 +234,7 @@ class Client:
             self._next(transaction, moved)
 
     def _last_word(self, transaction: Transaction, reply: Reply, step: Step, moved: list[Transaction]) -> None:
-        """The server refuses out of turn, says 421, or is no longer understood: nothing more comes from this session."""
+        """The server refuses out of turn, says 421, or is no longer understood: nothing more comes of this session."""
         if reply.code < 400:
             self._break(f"the server broke the protocol with an answer to nothing: {reply}", moved)
             return
@@ -236,7 +248,7 @@ class Client:
             transaction.stage = GO
             moved.append(transaction)
         elif reply.code == 354:
-            # They wait for content that nobody is to get. An empty message would end it; we send none that was not asked for.
+            # They wait for content that nobody is to get. An empty message would end it, and might be taken for one.
             transaction.stage = OVER
             self._break("the server asked for content without a recipient", moved)
         else:

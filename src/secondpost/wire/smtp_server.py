@@ -102,8 +102,8 @@ class Session(Dialogue):
 
     def secured(self) -> None:
         """The answer to `StartTls`: the handshake is done."""
-        self._begin()
         self.tls = True
+        self._begin()
 
     def _resume(self, reply: bytes) -> list[Event]:
         if self.mode == CLOSED:

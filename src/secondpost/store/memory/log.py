@@ -32,7 +32,7 @@ class MemoryLog(MemoryQueue):
         return LogEntry(
             row=_row(entry), entrypoint=it.entrypoint, notes=it.notes, tag=it.tag, expires=it.expires, parent=it.parent,
             deliveries=[asdict(delivery) for delivery in entry.deliveries],
-            attempts=entry.attempts + _under_way(entry),
+            attempts=[*entry.attempts.values(), *_under_way(entry)],
             events=[event for event in self._events if event["message"] == message],
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from secondpost.core.delivery import OPEN, TABLE, Move, State, step
 from secondpost.core.priority import Priority
 from secondpost.errors import IdempotencyConflict, StoreError
 from secondpost.store.base import Delivery, Lease, Receipt, Record, Start, Submission
-from secondpost.store.changes import KEY_LIFE, UNCLEAR_AFTER, digest, telling
+from secondpost.store.changes import KEY_LIFE, digest, telling
 from secondpost.store.memory.rows import Entry, Row, changed, first_row, lapsed, moved_by, write_change
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class MemoryQueue:
             write_change(held[change.number], it, change, states[change.number])
         if it.attempt:
             outcomes = [telling(change) for change in it.changes]
-            self._entries[it.message].attempts.append({
+            self._entries[it.message].tell(it.fence, {
                 "number": it.attempt, "connection": it.connection, "started": it.started, "ended": it.ended,
                 "phase": it.phase, "outcomes": outcomes, "note": it.note, "transcript": it.transcript,
             })  # fmt: skip
@@ -140,7 +140,7 @@ class MemoryQueue:
         self._workers[worker] = expires
 
     async def lapse(
-        self, *, now: datetime, alone: bool, keep: str, unclear_after: Mapping[Priority, timedelta] = UNCLEAR_AFTER
+        self, *, now: datetime, alone: bool, keep: str, unclear_after: Mapping[Priority, timedelta]
     ) -> tuple[int, int]:
         def lives(worker: str) -> bool:
             return worker == keep or (not alone and worker in self._workers and self._workers[worker] > now)

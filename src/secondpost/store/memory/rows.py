@@ -36,7 +36,14 @@ class Entry:
     submission: Submission
     deliveries: list[Row]
     content: Message | None
-    attempts: list[dict[str, Any]] = field(default_factory=list)
+    attempts: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)  # by fence and number
+
+    def tell(self, fence: int, attempt: dict[str, Any]) -> None:
+        """Write an attempt down; one that is told in parts is one."""
+        known = self.attempts.setdefault((fence, attempt["number"]), attempt | {"outcomes": []})
+        known |= {name: attempt[name] for name in ("ended", "phase", "note")}
+        known["transcript"] = attempt["transcript"] or known["transcript"]
+        known["outcomes"] = known["outcomes"] + attempt["outcomes"]
 
     def open(self, state: State) -> list[Row]:
         return [delivery for delivery in self.deliveries if delivery.state is state]
@@ -89,7 +96,7 @@ def lapsed(entry: Entry, row: Row, now: datetime, unclear_after: Mapping[Priorit
     row.state, row.worker, row.due = step(row.state, Move.LAPSE), "", now
     if row.state is State.UNCLEAR:
         row.due = now + unclear_after[entry.submission.priority]
-        entry.attempts.append({
+        entry.tell(row.fence, {
             "number": row.attempt, "connection": row.connection, "started": row.started, "ended": now, "phase": "point",
             "outcomes": [{"number": row.number, "kind": "unclear", "reply": ""}],
             "note": "the worker died while it was sending", "transcript": "",

@@ -12,7 +12,6 @@ import apsw
 from secondpost.core.delivery import TABLE, Move, State, step
 from secondpost.core.priority import Priority
 from secondpost.store.base import Delivery, Lease, Receipt, Record, Start, Submission
-from secondpost.store.changes import UNCLEAR_AFTER
 from secondpost.store.sqlite.batch import ACCEPT, RECORD, START
 from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.rows import encode, fetch, ms, names, value, when
@@ -52,9 +51,8 @@ class SqliteQueue:
         await self._engine.write(lambda db: fetch(db, _SQL["enroll"], (worker, boot, ms(expires))))
 
     async def lapse(
-        self, *, now: datetime, alone: bool, keep: str, unclear_after: Mapping[Priority, timedelta] = UNCLEAR_AFTER
+        self, *, now: datetime, alone: bool, keep: str, unclear_after: Mapping[Priority, timedelta]
     ) -> tuple[int, int]:
-        """`unclear_after`: when the policy of a doubt acts, by priority."""
         waiting = unclear = 0
         while True:
             took = await self._engine.write(lambda db: _lapse(db, ms(now), alone, keep, unclear_after))

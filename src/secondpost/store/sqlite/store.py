@@ -88,8 +88,6 @@ def _copy(db: apsw.Connection, path: Path) -> None:
         raise StoreError(f"{path} exists already. A backup overwrites nothing: name a new file.")
     number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(number, "rb") as file:
-        db.pragma(
-            "query_only", False
-        )  # it would forbid writing to the copy too; the file itself is open for reading only
+        db.pragma("query_only", False)  # it would forbid the copy; the database itself is open for reading only
         db.execute(SQL["copy"], (str(path),))
         os.fsync(file.fileno())

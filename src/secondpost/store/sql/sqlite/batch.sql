@@ -44,7 +44,18 @@ BEGIN
     SELECT
         value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value -> 7, value ->> 8,
         unhex(value ->> 9)
-    FROM jsonb_each(NEW.attempts);
+    FROM jsonb_each(NEW.attempts)
+    WHERE true -- or SQLite's parser takes the next ON for a join's
+    -- An attempt that is told in parts is one row: its outcomes are put together.
+    ON CONFLICT (message, fence, number) DO UPDATE SET
+        ended = excluded.ended,
+        phase = excluded.phase,
+        note = excluded.note,
+        transcript = coalesce(excluded.transcript, transcript),
+        outcomes = (
+            SELECT json_group_array(json(value))
+            FROM (SELECT value FROM json_each(attempt.outcomes) UNION ALL SELECT value FROM json_each(excluded.outcomes))
+        );
 
     -- [message, number, worker, fence, state if leased, state if sending, due, tries, spent, reason, possible duplicate,
     --  attempt, connection, worker after]

@@ -50,9 +50,17 @@ LIMIT ?4;
 -- lapse: take one back.
 UPDATE delivery SET state = ?, due = ?, worker = NULL WHERE message = ? AND number = ?;
 
--- lapsed_attempt: what was under way when the worker died.
+-- lapsed_attempt: what was under way when the worker died. A part of it may have been told before.
 INSERT INTO attempt (message, fence, number, connection, started, ended, phase, outcomes, note)
-VALUES (?, ?, ?, ?, ?, ?, 'point', ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, 'point', ?, ?)
+ON CONFLICT (message, fence, number) DO UPDATE SET
+    ended = excluded.ended,
+    phase = excluded.phase,
+    note = excluded.note,
+    outcomes = (
+        SELECT json_group_array(json(value))
+        FROM (SELECT value FROM json_each(attempt.outcomes) UNION ALL SELECT value FROM json_each(excluded.outcomes))
+    );
 
 -- forget_workers: the dead.
 DELETE FROM worker WHERE name <> ?2 AND (?1 OR expires <= ?3);
@@ -62,7 +70,9 @@ SELECT message, number FROM delivery WHERE state = 'waiting' AND expires <= ? OR
 
 -- find_doubts: unclear deliveries whose policy is due.
 SELECT message, number, priority FROM delivery
-WHERE state = 'unclear' AND priority IN (SELECT value FROM json_each(?)) AND due <= ? ORDER BY due LIMIT ?;
+WHERE state = 'unclear' AND priority IN (SELECT value FROM json_each(?)) AND due <= ?
+ORDER BY due
+LIMIT ?;
 
 -- deliveries_of: what can be moved.
 SELECT number, state, possible_duplicate FROM delivery WHERE message = ? ORDER BY number;
