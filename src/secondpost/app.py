@@ -5,6 +5,7 @@ Rule: this is the only module that knows everybody; everything else is handed wh
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import os
@@ -24,6 +25,7 @@ import uvloop
 from secondpost import mailers
 from secondpost.config import Config
 from secondpost.core import routing
+from secondpost.core.conditions import Operator
 from secondpost.entrypoints.control import Control
 from secondpost.entrypoints.http import HttpListener, Pages
 from secondpost.entrypoints.metrics import Metrics
@@ -92,6 +94,7 @@ def build(config: Config) -> Core:
     desk = Desk(policies=policies, do_not_send=config.do_not_send)
     desk.rules = [routing.parse(rule) for rule in config.routes]
     desk.matcher = _matcher() if desk.rules else None
+    _try_patterns(desk)
     tasks: set[asyncio.Task[None]] = set()
 
     def later(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -126,6 +129,15 @@ def build(config: Config) -> Core:
     return Core(config, store, worker, submit, connections, credentials, trials, housekeeping, operations)
 
 
+def _try_patterns(desk: Desk) -> None:
+    """A route that cannot be understood stops the start, not a submission. Raises `ConfigError`."""
+    for rule in desk.rules:
+        for group in rule.groups:
+            for condition in group:
+                if condition.operator is Operator.MATCHES_REGEX and desk.matcher is not None:
+                    desk.matcher(condition.value, "")
+
+
 def _fixed_roles(config: Config) -> dict[str, str]:
     """The roles that the configuration gives. Connections of its own make the first of them primary."""
     own = config.locked("primary") or config.locked("connections")
@@ -134,10 +146,21 @@ def _fixed_roles(config: Config) -> dict[str, str]:
 
 
 def _matcher() -> "routing.Matcher":
-    """Regular expressions in linear time, so that no route can hang the gateway."""
+    """Regular expressions in linear time, so that no route can hang the gateway; both sides are case-folded."""
     import re2  # only where a route exists: it is an optional part
 
-    return lambda pattern, text: re2.search(pattern, text) is not None
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+
+    @functools.lru_cache(maxsize=1000)
+    def compiled(pattern: str) -> Any:
+        try:
+            return re2.compile(pattern, options)
+        except re2.error as error:
+            raise ConfigError(f"The route's regular expression {pattern!r} cannot be used: {error}.") from None
+
+    return lambda pattern, text: compiled(pattern).search(text) is not None
 
 
 @dataclass(slots=True)

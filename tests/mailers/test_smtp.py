@@ -374,6 +374,43 @@ async def test_what_is_chained_does_not_wait_long_for_the_one_before_it(provider
     assert set(provider.copies.values()) == {1}
 
 
+async def test_a_server_that_loses_chained_commands_costs_one_patience(provider, monkeypatch):
+    """It throws away what came behind the dot. The chained message takes another session, and chaining is left alone."""
+    monkeypatch.setattr("secondpost.mailers.smtp_session.CHAIN_PATIENCE", 0.3)
+    provider.on("taken", forgetful)
+    async with reaching(provider, sessions=2) as mailer:
+        assert mailer.capacity == 4
+        reports = await asyncio.gather(*[send(mailer) for _ in range(4)])
+        assert {words(report.outcomes[0]) for report in reports} == {"accepted"}
+        assert mailer.capacity == 2
+        start = time.monotonic()
+        reports = await asyncio.gather(*[send(mailer) for _ in range(20)])
+        assert time.monotonic() - start < 1.5
+        assert {words(report.outcomes[0]) for report in reports} == {"accepted"}
+    assert set(provider.copies.values()) == {1}
+
+
+def forgetful(session, reply):
+    session.wait(0.02)
+    if session.waiting():
+        session.fill()
+    session.buffer.clear()
+    return reply
+
+
+async def test_f06_each_command_has_its_own_time_and_a_drip_does_not_stretch_it(provider):
+    provider.extensions = NO_PIPELINING
+    provider.on("rcpt", before(normally, seconds=0.3))
+    async with reaching(provider, command=0.8) as mailer:
+        report = await send(mailer, *[f"r{n}@dest.example" for n in range(6)])
+        assert told(report) == ["accepted"] * 6
+        provider.heal()
+        provider.on("rcpt", drip(0.3))
+        start = time.monotonic()
+        assert told(await send(mailer)) == ["deferred unreachable"]
+        assert time.monotonic() - start < 1.5
+
+
 async def test_a_ride_that_is_withdrawn_does_not_hurt_the_one_before_it(provider):
     provider.on("taken", before(normally, seconds=0.5), times=1)
     async with reaching(provider, sessions=1) as mailer:

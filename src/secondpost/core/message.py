@@ -18,6 +18,7 @@ __all__ = [
     "Summary",
     "Tail",
     "append",
+    "authors",
     "check_head",
     "complete",
     "crlf",
@@ -96,6 +97,12 @@ def summarize(head: bytes) -> Summary:
         hops=_hops(first, again),
         private=_private(first),
     )
+
+
+def authors(head: bytes) -> tuple[str, ...]:
+    """Every address that the From and Sender fields name (RFC 5322 section 3.6.2)."""
+    first, again = _fields(head)
+    return _addresses(b"from", first, again) + _addresses(b"sender", first, again)
 
 
 Found = tuple[bytes, bytes]

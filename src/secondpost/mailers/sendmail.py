@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from typing import ClassVar, Final
 
 from secondpost.core.connection import Connection
@@ -73,9 +74,8 @@ class Sendmail:
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
         except OSError as error:
-            return _all(
-                parcel, Deferred(Fault.UNREACHABLE, f"{program} cannot be started: {error.strerror}"), Phase.CONNECT
-            )
+            outcome = Deferred(Fault.UNREACHABLE, f"{program} cannot be started: {error.strerror}")
+            return _all(parcel, outcome, Phase.CONNECT)
         try:
             return await self._feed(run, parcel, crossing)
         finally:
@@ -83,9 +83,9 @@ class Sendmail:
 
     async def _feed(self, run: asyncio.subprocess.Process, parcel: Parcel, crossing: Crossing) -> Report:
         assert run.stdin is not None
-        crossing.prepare()
+        source = _unix(parcel.message)
         try:
-            for block in _unix(parcel.message):
+            while (block := await asyncio.to_thread(next, source, None)) is not None:  # it may read from the disk
                 run.stdin.write(block)
                 await asyncio.wait_for(run.stdin.drain(), self._timeouts.data_block.total_seconds())
         except TimeoutError:
@@ -108,10 +108,8 @@ class Sendmail:
                 said = printable(await run.stderr.read(OUTPUT_LIMIT)).strip()
                 code = await run.wait()
         except TimeoutError:
-            outcome: Outcome = (
-                Unclear("sendmail did not end in time") if closed else Deferred(Fault.PROVIDER, "sendmail hangs")
-            )
-            return _all(parcel, outcome, phase)
+            late = Unclear("sendmail did not end in time") if closed else Deferred(Fault.PROVIDER, "sendmail hangs")
+            return _all(parcel, late, phase)
         outcome = outcome_of_exit(code, said, closed=closed, alone=len(parcel.recipients) == 1)
         wanted = parcel.trace or not isinstance(outcome, Accepted)
         return _all(parcel, outcome, phase, f"sendmail ended with {code}\n{said}".strip() if wanted else "")
@@ -154,7 +152,7 @@ def outcome_of_exit(code: int, said: str, *, closed: bool, alone: bool) -> Outco
 def _unix(message: Message) -> Iterator[bytes]:
     """The content with LF line ends: sendmail is fed a Unix text, and makes CRLF of it. Some would keep a CR."""
     held = b""
-    for piece in (message.head + message.body, *(message.tail.blocks() if message.tail else ())):
+    for piece in chain([message.head + message.body], message.tail.blocks() if message.tail else ()):
         block = held + piece
         held = b"\r" if block.endswith(b"\r") else b""
         yield block.removesuffix(b"\r").replace(b"\r\n", b"\n")

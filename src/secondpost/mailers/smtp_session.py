@@ -29,7 +29,7 @@ class Ride(Transaction):
         self.turn = turn
         self.fresh = fresh  # only on a session that is surely alive, and not chained
         self.deadline = 0.0
-        self.heard = 0  # commands of the envelope that were answered when the deadline was set
+        self.heard = 0  # commands of the envelope that were answered when the deadline was set; -2: it is not our turn
         self.session: Session | None = None
         self.failed: tuple[Phase, str] | None = None  # there was no session: how far we got, and the transcript
         self.abandoned = False
@@ -133,7 +133,8 @@ class Session(asyncio.Protocol):
         if ride.stage == OVER:
             ride.wake()
         else:
-            ride.deadline = self._now() + (self._command if len(self.client.queue) == 1 else CHAIN_PATIENCE)
+            ride.heard = -2 if ride.chained else ride.answered
+            ride.deadline = self._now() + (CHAIN_PATIENCE if ride.chained else self._command)
             if not ride.large:
                 ride.crossing.prepare()
         return data
@@ -205,7 +206,7 @@ class Session(asyncio.Protocol):
 
     def _heard(self, head: Ride) -> None:
         """Each command has its own time. Whoever is chained was asked long ago, so the first answer must come soon."""
-        if head.stage == ENVELOPE and (head.answered > head.heard or head.chained):
+        if head.stage == ENVELOPE and head.answered > head.heard:
             head.heard = head.answered
             head.deadline = self._now() + (self._command if head.answered > 0 else min(self._command, CHAIN_PATIENCE))
 

@@ -29,6 +29,7 @@ class Passage:
     errand: Errand
     start: Start
     committed: "Future[bool] | None" = None
+    crossed: bool = False  # the right was given: from here on they may have it
 
     def prepare(self) -> None:
         # In a race the right must be won first: two marks for one crossing would be two doubts after a crash.
@@ -40,7 +41,8 @@ class Passage:
             return False
         if self.committed is None:
             self.committed = self.store.start(self.start)
-        return await self.committed
+        self.crossed = await self.committed
+        return self.crossed
 
     @property
     def started(self) -> bool:

@@ -24,6 +24,8 @@ class Asked(Protocol):
     @property
     def client(self) -> str: ...
     @property
+    def priority(self) -> Priority | None: ...
+    @property
     def trusted(self) -> bool: ...
     @property
     def connection(self) -> str: ...
@@ -92,7 +94,10 @@ class Desk:
         return Verdict(route, notes={"why": f"the message names the connection {name}"})
 
     def _by_rules(self, draft: Asked, summary: Summary, message: Message) -> Verdict:
-        facts = routing.facts(summary, message, sender=draft.sender, recipients=draft.recipients, client=draft.client)
+        facts = routing.facts(
+            summary, message, sender=draft.sender, recipients=draft.recipients, client=draft.client,
+            priority=draft.priority.label if draft.priority is not None else "",
+        )  # fmt: skip
         return self.verdict(routing.first(self.rules, facts, self.connections, self.matcher))
 
     def verdict(self, rule: routing.Rule | None) -> Verdict:

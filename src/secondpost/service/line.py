@@ -13,7 +13,7 @@ from secondpost import __version__
 from secondpost.core import breaker as breakers
 from secondpost.core import limits
 from secondpost.core.connection import Connection
-from secondpost.core.outcome import Outcome
+from secondpost.core.outcome import Accepted, Outcome
 from secondpost.core.priority import Priority
 from secondpost.mailers.base import Mailer
 from secondpost.store.base import Lease
@@ -55,6 +55,11 @@ class Errand:
     paid: bool = False  # an earlier attempt of this round has cost a try
 
     @property
+    def domain(self) -> str:
+        """The domain of the envelope's sender: what a provider may not have verified."""
+        return self.lease.sender.rpartition("@")[2].lower()
+
+    @property
     def over(self) -> bool:
         """Another errand of the race has passed the point: this one has nothing left to do."""
         return self.race is not None and self.race.winner not in (None, self)
@@ -73,6 +78,7 @@ class Line:
     name: str = field(init=False)
     stamp: bytes = field(init=False)  # the header line that says who sent a copy
     carriers: int = 0
+    later: dict[Errand, asyncio.TimerHandle] = field(default_factory=dict)  # the limits let them go, but not yet
     _queues: tuple[deque[Errand], ...] = field(default_factory=lambda: tuple(deque() for _ in Priority))
     _idle: list["Future[Errand | None]"] = field(default_factory=list)
 
@@ -113,13 +119,26 @@ class Line:
                 errand = queue.popleft()
                 if not errand.over:
                     return errand
-                self.excuse(errand, errand.lease.accepted)
+                self.excuse(errand)
         return None
 
-    def excuse(self, errand: Errand, now: datetime) -> None:
+    def claim(self, errand: Errand, now: datetime) -> None:
+        """The errand is to go this way: count it; while the line is on trial, it is the one probe."""
+        errand.line = self.name
+        self.limiter = limits.take(self.limiter, now)
+        if self.breaker.state is not breakers.State.CLOSED:
+            self.breaker = breakers.probe(self.breaker, now)
+            errand.probe = True
+        if self.domains and errand.domain in self.domains:
+            self.domains[errand.domain] = breakers.probe(self.domains[errand.domain], now)
+            errand.probe = True
+
+    def excuse(self, errand: Errand) -> None:
         """The errand will not tell how this line is: if it was the probe, another one may be."""
         if errand.probe:
-            self.breaker = breakers.signed_in(self.breaker, now)
+            self.breaker = breakers.release(self.breaker)
+            if errand.domain in self.domains:
+                self.domains[errand.domain] = breakers.release(self.domains[errand.domain])
 
     async def take(self) -> Errand | None:
         """The next errand; None when the carrier is dismissed."""
@@ -133,9 +152,11 @@ class Line:
 
     def drain(self) -> list[Errand]:
         """Everything that waits here, to be sent another way."""
-        errands = [errand for queue in self._queues for errand in queue if not errand.over]
+        errands = [errand for waiting in (*self._queues, self.later) for errand in waiting if not errand.over]
         for queue in self._queues:
             queue.clear()
+        while self.later:
+            self.later.popitem()[1].cancel()
         return errands
 
     def dismiss(self) -> None:
@@ -150,6 +171,8 @@ class Line:
             known = self.domains.get(domain, breakers.Breaker())
             self.domains[domain] = breakers.record(known, outcome, started=started, now=now)
             return True
+        if self.domains and type(outcome) is Accepted:
+            self.domains.pop(domain, None)
         self.breaker = breakers.record(self.breaker, outcome, started=started, now=now)
         self.limiter = limits.gate(self.limiter, outcome, now)
         return self.breaker.state != before

@@ -3,8 +3,10 @@
 Rule: a submission's future resolves only after the commit that carries it is on disk (RFC 5321 section 6.1).
 """
 
+import asyncio
 import json
-from asyncio import Future
+import logging
+from asyncio import Future, Task
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,12 +16,16 @@ from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
 from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.priority import Priority
-from secondpost.errors import Refusal, StoreUnavailable
+from secondpost.errors import Refusal, StoreError, StoreUnavailable
 from secondpost.service.desk import Desk
 from secondpost.service.worker import Worker
 from secondpost.store.base import Delivery, Lease, Receipt, Store, Submission
 
+logger = logging.getLogger(__name__)
+
 INTAKE_DEADLINE = timedelta(seconds=20)  # well inside the patience of clients, which is 30 s and more
+TOO_SLOW = "The disk is too slow. Nothing was accepted; try again later."
+NOT_KNOWN = "The disk is too slow. Whether the message was accepted is not known; send it again with the same key."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,14 +64,19 @@ class Submit:
     hostname: str
     now: Callable[[], datetime]
     new_id: Callable[[], int]
+    pace: Callable[[str, datetime], None] | None = None  # counts a client's message; raises `Refusal` at its limit
     _second: datetime | None = None
     _second_text: str = ""
-    _pending: dict[int, tuple[datetime, "Future[Receipt]"]] = field(default_factory=dict)
+    _pending: dict[int, tuple[Submission, "Future[Receipt]"]] = field(default_factory=dict)
+    _late: list[Submission] = field(default_factory=list)  # given up; to be undone
+    _undoing: set["Task[None]"] = field(default_factory=set)
 
     def __call__(self, draft: Draft) -> "Future[Receipt]":
+        if self.pace is not None and draft.client and not draft.trusted:
+            self.pace(draft.client, self.now())
         submission = self.prepare(draft, hold=True)
         accepted = self.store.accept(submission)
-        self._pending[draft.id] = submission.accepted, accepted
+        self._pending[draft.id] = submission, accepted
         accepted.add_done_callback(lambda done: self._stored(submission, done))
         return accepted
 
@@ -73,14 +84,35 @@ class Submit:
         """Answer for the disk where it is too slow: a client that stops waiting would send the message again.
 
         A commit that comes through after that is undone: its deliveries are cancelled before anything can leave.
+        With an idempotency key it stays: the client's next try is told of it, and must not hear OK for nothing.
         """
         now = self.now()
-        overdue = [id for id, (since, _) in self._pending.items() if now - since > INTAKE_DEADLINE]
+        overdue = [id for id, (it, _) in self._pending.items() if now - it.accepted > INTAKE_DEADLINE]
         for id in overdue:
-            _, accepted = self._pending.pop(id)
+            submission, accepted = self._pending.pop(id)
             if not accepted.done():
-                accepted.set_exception(StoreUnavailable("The disk is too slow. Nothing was accepted; try again later."))
-                await self.store.move(id, None, Move.CANCEL, now=now, due=None, reason="answered 451: stored too late")
+                # Of a plain StoreError an entrypoint does not think that nothing was stored.
+                accepted.set_exception(StoreError(NOT_KNOWN) if submission.key else StoreUnavailable(TOO_SLOW))
+                self._late.append(submission)
+        # All at once, and nobody waits: behind a slow disk the next clients must still get their answer, and whatever
+        # would send these messages can only be asked for behind the moves that cancel them.
+        late, self._late = self._late, []
+        for submission in late:
+            task = asyncio.ensure_future(self._undo(submission))
+            self._undoing.add(task)
+            task.add_done_callback(self._undoing.discard)
+
+    async def _undo(self, it: Submission) -> None:
+        if it.key:
+            if it.worker:
+                self.worker.give_back(lease_of(it))
+            return
+        try:
+            reason = "answered 451: stored too late"
+            await self.store.move(it.id, None, Move.CANCEL, now=self.now(), due=None, reason=reason)
+        except StoreError as error:
+            logger.error("a message that came too late is not cancelled yet: %s", error, extra={"id": it.id})
+            self._late.append(it)
 
     def prepare(self, draft: Draft, *, hold: bool = False) -> Submission:
         """What would be stored for a draft. `hold`: take room in memory for it, if there is some. Raises `Refusal`."""
@@ -92,7 +124,7 @@ class Submit:
         head, body = rfc5322.split(draft.content)
         rfc5322.check_head(head)
         summary = rfc5322.summarize(head)
-        self._check_sender(draft, summary)
+        self._check_sender(draft, head)
         name = rfc5322.id_text(draft.id)
         date = self._date(now)
         head = rfc5322.complete(head, message_id=f"<{name}@{self.hostname}>", date=date)
@@ -121,10 +153,10 @@ class Submit:
             recipient=draft.recipients[0] if len(draft.recipients) == 1 else "",
         )
 
-    def _check_sender(self, draft: Draft, summary: Summary) -> None:
+    def _check_sender(self, draft: Draft, head: bytes) -> None:
         if not draft.senders:
             return
-        for sender in {draft.sender, summary.from_email} - {""}:
+        for sender in {draft.sender, *rfc5322.authors(head)} - {""}:
             if not address.allowed(sender, draft.senders):
                 raise Refusal(
                     553,
@@ -138,9 +170,8 @@ class Submit:
         verdict = self.desk.choose(draft, summary, message)
         priority = _priority(draft.priority, verdict.priority, private.get("secondpost-priority", ""))
         withheld = self.desk.withheld(draft.recipients, verdict)
-        hold = (
-            hold and len(withheld) < len(draft.recipients) and self.worker.has_room(message.size, verdict.connections)
-        )
+        some = not withheld or any(recipient not in withheld for recipient in draft.recipients)
+        hold = hold and some and self.worker.has_room(message.size, verdict.connections)
         return Submission(
             id=draft.id,
             accepted=now,
@@ -166,10 +197,12 @@ class Submit:
         self._pending.pop(submission.id, None)
         if not submission.worker:
             return
-        if accepted.cancelled() or accepted.exception() is not None or accepted.result().duplicate:
-            self.worker.room.give(submission.message.size)
+        if accepted.cancelled():  # whoever asked has gone, and the message may be stored all the same
+            self.worker.give_back(lease_of(submission))
+        elif accepted.exception() is None and not accepted.result().duplicate:
+            self.worker.take(lease_of(submission))
             return
-        self.worker.take(lease_of(submission))
+        self.worker.room.give(submission.message.size)
 
 
 def _priority(asked: Priority | None, by_rule: Priority | None, field: str) -> Priority:

@@ -74,6 +74,7 @@ class Trials:
 
     async def _sign_in(self, line: Line) -> None:
         started = self.now()
+        line.breaker = breaker.probe(line.breaker, started)
         verdict = await line.mailer.verify()
         now = self.now()
         if isinstance(verdict.outcome, Accepted):

@@ -32,14 +32,10 @@ class Ways:
         """The lines that may carry it now, in the order of its route."""
         lease = errand.lease
         spent = lease.deliveries[0].spent
-        domain = sender_domain(lease.sender)
+        domain = errand.domain
         return [
             line
             for name in self.known(lease.route)
             if name not in errand.tried and name != but and name not in spent
             and (line := self.lines[name]).usable(now, domain)
         ]  # fmt: skip
-
-
-def sender_domain(sender: str) -> str:
-    return sender.rpartition("@")[2].lower()

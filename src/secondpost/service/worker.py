@@ -6,7 +6,7 @@ Rule: it never waits for what is known to be broken; what it holds in memory the
 import asyncio
 import logging
 from asyncio import Future, Task
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,19 +16,21 @@ from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
 from secondpost.core.priority import Policy, Priority
-from secondpost.errors import StoreUnavailable
+from secondpost.errors import StoreError
 from secondpost.mailers.base import Report
 from secondpost.service import attempt
 from secondpost.service.ids import new_id
 from secondpost.service.line import Errand, Line, Race
 from secondpost.service.room import Room
-from secondpost.service.ways import Ways, sender_domain
+from secondpost.service.ways import Ways
 from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
 
 logger = logging.getLogger(__name__)
 
 PROBE_HEDGE = timedelta(seconds=1)  # a message that probes a recovering connection must not wait long for it
+OVERDUE = timedelta(seconds=30)  # for what has expired on its way: housekeeping ends it before it could be leased again
 LEASE_BATCH = 200
+Then = Callable[[], None] | None
 KINDS: dict[type[Outcome], str] = {Accepted: "accepted", Deferred: "deferred", Rejected: "rejected", Unclear: "unclear"}
 
 
@@ -50,7 +52,8 @@ class Worker:
     suspended: bool = False  # results cannot be written down: sending more would make duplicates
     outcomes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # connection, outcome, fault, backup?
     _tasks: set["Task[None]"] = field(default_factory=set)
-    _unsaved: list[Record] = field(default_factory=list)
+    _unsaved: deque[tuple[Record, Then]] = field(default_factory=deque)
+    _on_hold: list[Errand] = field(default_factory=list)  # their turn came while sending was suspended
 
     def __post_init__(self) -> None:
         self.ways = Ways(self.now)
@@ -84,6 +87,9 @@ class Worker:
     def dispatch(self, errand: Errand) -> None:
         """Send an errand to the first line of its route that may carry it now; put it off when there is none."""
         now = self.now()
+        if errand.lease.expires <= now:
+            self._put_off(errand, now, OVERDUE)
+            return
         patience = self.policies[errand.lease.priority].patience
         pause: timedelta | None = None
         for line in self.ways.open_to(errand, now):
@@ -95,17 +101,20 @@ class Worker:
         self._put_off(errand, now, pause)
 
     def _assign(self, errand: Errand, line: Line, now: datetime, wait: timedelta) -> None:
-        line.limiter = limits.take(line.limiter, now)
-        errand.line = line.name
-        if line.breaker.state is not breaker.State.CLOSED:
-            line.breaker = breaker.probe(line.breaker, now)
-            errand.probe = True
+        line.claim(errand, now)
+        if errand.probe:
             errand.note = errand.note or "probe: the connection is on trial"
         self._arm(errand)
         if wait:
-            asyncio.get_running_loop().call_later(wait.total_seconds(), self._hand, errand, line)
+            line.later[errand] = asyncio.get_running_loop().call_later(
+                wait.total_seconds(), self._its_turn, errand, line
+            )
         else:
             self._hand(errand, line)
+
+    def _its_turn(self, errand: Errand, line: Line) -> None:
+        del line.later[errand]
+        self._hand(errand, line)
 
     def _hand(self, errand: Errand, line: Line) -> None:
         if line.put(errand) and (not line.carriers or self._busy < 2 * self.concurrency):
@@ -121,18 +130,26 @@ class Worker:
         if errand.race is not None and errand.race.leaves(errand):
             return
         lease = errand.lease
-        due = min(now + (pause or fallback.rest(now - lease.accepted)), lease.expires)
+        due = now + (fallback.rest(now - lease.accepted) if pause is None else pause)
+        self.give_back(lease, due if lease.expires <= now else min(due, lease.expires))
+        self.room.give(lease.size)
+
+    def give_back(self, lease: Lease, due: datetime | None = None) -> None:
+        """The deliveries of a lease that nothing was done with wait again. Its room is the caller's."""
+        now = self.now()
         changes = tuple(
-            Change(number=delivery.number, moves=(Move.PUT_OFF,), due=due, tries=delivery.tries, spent=delivery.spent)
+            Change(
+                number=delivery.number, moves=(Move.PUT_OFF,), due=due or now, tries=delivery.tries,
+                spent=delivery.spent, possible_duplicate=delivery.possible_duplicate,
+            )
             for delivery in lease.deliveries
-        )
+        )  # fmt: skip
         self._write(
             Record(
                 attempt=0, message=lease.id, worker=self.name, fence=lease.fence, connection="",
                 started=now, ended=now, phase=Phase.CONNECT, changes=changes,
             )
         )  # fmt: skip
-        self.room.give(lease.size)
 
     # Racing --------------------------------------------------------------------------------------------------------
 
@@ -172,8 +189,12 @@ class Worker:
         """One carrier: takes one errand after another until it is dismissed."""
         try:
             while (errand := await line.take()) is not None:
-                if not errand.over:
+                if not errand.over and not self.suspended:
                     await self._attempt(errand, line)
+                    continue
+                line.excuse(errand)
+                if not errand.over:
+                    self._on_hold.append(errand)
         finally:
             line.carriers -= 1
 
@@ -200,15 +221,17 @@ class Worker:
                 lease.message = await self.store.content(lease.id)
             if lease.message is None:
                 return _same(lease, Deferred(Fault.LOCAL, "the content is missing from the store"))
-            return await line.mailer.send(attempt.parcel(errand, line, lease.message), passage)
-        except StoreUnavailable as error:
-            return _same(lease, Deferred(Fault.LOCAL, str(error)))
+            report = await line.mailer.send(attempt.parcel(errand, line, lease.message), passage)
+            if len(report.outcomes) != len(lease.deliveries):
+                raise ValueError(f"{len(report.outcomes)} outcomes for {len(lease.deliveries)} recipients")
+            return report
+        except StoreError as error:
+            return _same(lease, _fault(passage, str(error)))
         except Exception as error:
             logger.exception(
                 "attempt failed by a fault of our own", extra={"id": rfc5322.id_text(lease.id), "connection": line.name}
             )
-            reply = f"internal error: {type(error).__name__}"
-            return _same(lease, Unclear(reply) if passage.started else Deferred(Fault.LOCAL, reply))
+            return _same(lease, _fault(passage, f"internal error: {type(error).__name__}"))
 
     # Following an outcome ------------------------------------------------------------------------------------------
 
@@ -226,9 +249,11 @@ class Worker:
         else:
             result = self._judge(errand, line, report, passage.started, now)
         self._count(errand, line, report)
-        self._write(attempt.record(errand, line, passage.start, report, result.changes, ended=now))
-        if result.failed:
-            self.on_failed(lease, result.failed)
+        failed = result.failed
+        self._write(
+            attempt.record(errand, line, passage.start, report, result.changes, ended=now),
+            then=(lambda: self.on_failed(lease, failed)) if failed else None,
+        )
         if result.onward:
             self._onward(errand, line, report, result.onward)
         else:
@@ -237,15 +262,16 @@ class Worker:
     def _count(self, errand: Errand, line: Line, report: Report) -> None:
         backup = "yes" if errand.lease.route and line.name != errand.lease.route[0] else "no"
         for delivery, outcome in zip(errand.lease.deliveries, report.outcomes, strict=True):
-            kind = "possible_duplicate" if delivery.possible_duplicate else KINDS[type(outcome)]
+            twice = delivery.possible_duplicate and type(outcome) is Accepted
+            kind = "possible_duplicate" if twice else KINDS[type(outcome)]
             self.outcomes[line.name, kind, getattr(outcome, "fault", ""), backup] += 1
 
     def _learn(self, errand: Errand, line: Line, passage: attempt.Passage, report: Report, now: datetime) -> None:
         if report.abandoned:
-            line.excuse(errand, now)
+            line.excuse(errand)
             return
         outcome = breaker.telling(report.outcomes)
-        domain = sender_domain(errand.lease.sender)
+        domain = errand.domain
         if line.learn(outcome, started=passage.start.now, now=now, domain=domain):
             self.on_change(line, outcome)
             self.reroute(line, now)
@@ -302,33 +328,47 @@ class Worker:
 
     # Writing down --------------------------------------------------------------------------------------------------
 
-    def _write(self, record: Record) -> None:
-        self.store.record(record).add_done_callback(lambda done: self._written(record, done))
+    def _write(self, record: Record, then: Then = None) -> None:
+        """Write it down; `then` follows once it is on disk."""
+        self.store.record(record).add_done_callback(lambda done: self._written(record, then, done))
 
-    def _written(self, record: Record, done: "Future[bool]") -> None:
+    def _written(self, record: Record, then: Then, done: "Future[bool]") -> None:
         if done.cancelled():
             return
         error = done.exception()
         if error is None:
-            if not done.result():
-                logger.warning(
-                    "a result came too late: the lease was lost", extra={"id": rfc5322.id_text(record.message)}
-                )
-            return
-        # Sent but not recorded is how duplicates are made: send nothing more until it is on disk.
-        logger.error("a result could not be written down; sending pauses: %s", error)
-        self.suspended = True
-        self._unsaved.append(record)
+            self._saved(record, then, held=done.result())
+        elif isinstance(error, StoreError):
+            # Sent but not recorded is how duplicates are made: send nothing more until it is on disk.
+            logger.error("a result could not be written down; sending pauses: %s", error)
+            self.suspended = True
+            self._unsaved.append((record, then))
+        else:
+            _not_saved(record, error)
+
+    def _saved(self, record: Record, then: Then, *, held: bool) -> None:
+        if not held:
+            logger.warning("a result came too late: the lease was lost", extra={"id": rfc5322.id_text(record.message)})
+        elif then is not None:
+            then()
 
     async def save_unsaved(self) -> None:
         """Try again to write down what could not be written; sending goes on once all of it is on disk."""
         while self._unsaved:
+            record, then = self._unsaved[0]
             try:
-                await self.store.record(self._unsaved[0])
-            except StoreUnavailable:
+                self._saved(record, then, held=await self.store.record(record))
+            except StoreError:
                 return
-            self._unsaved.pop(0)
-        self.suspended = False
+            except Exception as error:
+                _not_saved(record, error)
+            self._unsaved.popleft()
+        if self.suspended:
+            self.suspended = False
+            on_hold, self._on_hold = self._on_hold, []
+            for errand in on_hold:
+                if not errand.over:
+                    self.dispatch(errand)
 
     # The store's queue ---------------------------------------------------------------------------------------------
 
@@ -359,10 +399,26 @@ class Worker:
             for errand in line.drain():
                 self._put_off(errand, now, timedelta())
             line.dismiss()
+        for errand in self._on_hold:
+            self._put_off(errand, now, timedelta())
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
         for task in list(self._tasks):
             task.cancel()
+
+
+def _not_saved(record: Record, error: BaseException) -> None:
+    """A record that the store will never take must not stop all other mail."""
+    logger.error(
+        "a result was refused by a fault of our own; its deliveries stay as they are",
+        exc_info=error,
+        extra={"id": rfc5322.id_text(record.message)},
+    )
+
+
+def _fault(passage: attempt.Passage, reply: str) -> Outcome:
+    """What a fault of our own leaves behind: only who was let across may have sent something."""
+    return Unclear(reply) if passage.crossed else Deferred(Fault.LOCAL, reply)
 
 
 def _same(lease: Lease, outcome: Outcome) -> Report:

@@ -233,7 +233,9 @@ class Queue(Protocol):
     async def doubts(
         self, priorities: Sequence[Priority], *, now: datetime, limit: int
     ) -> list[tuple[int, int, Priority]]:
-        """Unclear deliveries of these priorities whose policy is due: (message, number, priority)."""
+        """Unclear deliveries of these priorities whose policy is due: (message, number, priority).
+
+        Not those whose time is over: a late second copy helps nobody."""
         ...
 
     async def move(

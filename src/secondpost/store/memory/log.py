@@ -95,8 +95,9 @@ def _under_way(entry: Entry) -> list[dict[str, Any]]:
     going: dict[int | None, dict[str, Any]] = {}
     for delivery in entry.deliveries:
         if delivery.state == "sending":
-            going[delivery.attempt] = {
+            attempt = {
                 "number": delivery.attempt, "connection": delivery.connection, "started": delivery.started,
                 "ended": None, "phase": "point", "outcomes": [], "note": "", "transcript": "",
             }  # fmt: skip
+            going.setdefault(delivery.attempt, attempt)
     return list(going.values())

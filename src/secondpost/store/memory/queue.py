@@ -172,7 +172,7 @@ class MemoryQueue:
         found = sorted(
             (delivery.due, message, delivery.number)
             for message, entry in self._entries.items()
-            if entry.submission.priority in priorities
+            if entry.submission.priority in priorities and entry.submission.expires > now
             for delivery in entry.open(State.UNCLEAR)
             if delivery.due and delivery.due <= now
         )

@@ -70,9 +70,9 @@ SELECT message, number FROM delivery WHERE state = 'waiting' AND expires <= ? OR
 
 -- find_doubts: unclear deliveries whose policy is due.
 SELECT message, number, priority FROM delivery
-WHERE state = 'unclear' AND priority IN (SELECT value FROM json_each(?)) AND due <= ?
+WHERE state = 'unclear' AND priority IN (SELECT value FROM json_each(?1)) AND due <= ?2 AND expires > ?2
 ORDER BY due
-LIMIT ?;
+LIMIT ?3;
 
 -- deliveries_of: what can be moved.
 SELECT number, state, possible_duplicate FROM delivery WHERE message = ? ORDER BY number;
