@@ -1,4 +1,4 @@
-"""Every error that a caller of Secondpost can meet. Each message says what happened, what it means for the mail, and what to do.
+"""Every error that a caller of Secondpost can meet: what happened, what it means for the mail, and what to do.
 
 SecondpostError
 ├── ConfigError            a setting is unknown, missing or wrong
@@ -39,7 +39,8 @@ class IdempotencyConflict(Refusal):
         super().__init__(
             550,
             "5.7.1",
-            f"The idempotency key {key!r} was used before with other content. Nothing was stored; use a new key for a new message.",
+            f"The idempotency key {key!r} was used before with other content. "
+            "Nothing was stored; use a new key for a new message.",
             "idempotency_key",
         )
 

@@ -1,6 +1,7 @@
 """What a mailer is: declared facts, and a way to carry one parcel to one provider.
 
-Rule: a mailer reports outcomes; it never raises for what a network or a provider does, and it crosses the point of no return only with the right to.
+Rule: a mailer reports outcomes and never raises for what a network or a provider does; it crosses the point of no
+return only with the right to.
 """
 
 from collections.abc import Mapping

@@ -19,6 +19,7 @@ from secondpost.mailers.base import Mailer
 from secondpost.store.base import Lease
 
 BREAKER, LIMITER = "breaker", "limiter"  # what the store keeps of a line over a restart
+DOMAINS = 1000  # refused senders' domains that are remembered; clients choose them, so they are bounded
 
 
 @dataclass(slots=True, eq=False)
@@ -168,11 +169,14 @@ class Line:
         """Take an outcome into account. True: whether mail may go this way has changed."""
         before = self.breaker.state
         if getattr(outcome, "about_sender", False):
-            known = self.domains.get(domain, breakers.Breaker())
+            self.breaker = breakers.release(self.breaker)
+            known = self.domains.pop(domain, breakers.Breaker())
             self.domains[domain] = breakers.record(known, outcome, started=started, now=now)
+            if len(self.domains) > DOMAINS:
+                del self.domains[next(iter(self.domains))]
             return True
-        if self.domains and type(outcome) is Accepted:
-            self.domains.pop(domain, None)
+        if self.domains and (known_domain := self.domains.pop(domain, None)) and type(outcome) is not Accepted:
+            self.domains[domain] = breakers.release(known_domain)
         self.breaker = breakers.record(self.breaker, outcome, started=started, now=now)
         self.limiter = limits.gate(self.limiter, outcome, now)
         return self.breaker.state != before

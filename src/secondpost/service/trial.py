@@ -4,12 +4,14 @@ Rule: traffic returns to a recovered connection by itself (delivery rules, secti
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from secondpost.core import breaker, limits
+from secondpost.core.connection import Connection
 from secondpost.core.outcome import Accepted, Outcome
 from secondpost.errors import StoreError
 from secondpost.service.line import BREAKER, LIMITER, Line
@@ -42,7 +44,8 @@ class Trials:
 
     async def _keep(self, line: Line, text: str) -> None:
         try:
-            await self.store.put(BREAKER, line.name, breaker.to_dict(line.breaker))
+            kept = {**breaker.to_dict(line.breaker), "settings": _digest(line.connection)}
+            await self.store.put(BREAKER, line.name, kept)
             await self.store.event("breaker", at=self.now(), connection=line.name, text=text)
         except StoreError as error:
             logger.error("the breaker of %s could not be written down: %s", line.name, error)
@@ -53,7 +56,7 @@ class Trials:
         if counted is not None:
             line.limiter = limits.from_dict(counted, line.connection.limits)
         kept = await self.store.get(BREAKER, line.name)
-        if kept is not None:
+        if kept is not None and kept.get("settings") == _digest(line.connection):  # else it is another connection now
             line.breaker = breaker.from_dict(kept, self.now())
             self.watch(line)
 
@@ -89,3 +92,9 @@ class Trials:
         for task in list(self._running.values()):
             task.cancel()
         await asyncio.gather(*self._running.values(), *self._writing, return_exceptions=True)
+
+
+def _digest(connection: Connection) -> str:
+    """What must be the same for a breaker of before to be about this connection: a mended password is tried at once."""
+    told = (connection.mailer, sorted(connection.settings.items()))
+    return hashlib.sha256(repr(told).encode()).hexdigest()

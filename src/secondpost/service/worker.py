@@ -190,13 +190,23 @@ class Worker:
         try:
             while (errand := await line.take()) is not None:
                 if not errand.over and not self.suspended:
-                    await self._attempt(errand, line)
+                    await self._safely(errand, line)
                     continue
                 line.excuse(errand)
                 if not errand.over:
                     self._on_hold.append(errand)
         finally:
             line.carriers -= 1
+
+    async def _safely(self, errand: Errand, line: Line) -> None:
+        """One attempt; a bug that shows in it costs this message its place in memory, and no other anything."""
+        try:
+            await self._attempt(errand, line)
+        except Exception:
+            logger.exception(
+                "an attempt could not be followed by a fault of our own",
+                extra={"id": rfc5322.id_text(errand.lease.id), "connection": line.name},
+            )
 
     async def try_once(self, lease: Lease, name: str) -> Report:
         """Carry a lease by one connection now, whatever its breaker says: a test by a person."""
@@ -225,6 +235,8 @@ class Worker:
             if len(report.outcomes) != len(lease.deliveries):
                 raise ValueError(f"{len(report.outcomes)} outcomes for {len(lease.deliveries)} recipients")
             return report
+        except asyncio.CancelledError:  # the grace of a stop is over
+            return _same(lease, _fault(passage, "the gateway was stopped before the answer came"))
         except StoreError as error:
             return _same(lease, _fault(passage, str(error)))
         except Exception as error:
