@@ -4,36 +4,30 @@ Rule: what the code already says is not typed a second time; `--check` fails whe
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from secondpost.core.delivery import TABLE, State
+from made import commands, configuration, lifecycle, metrics, replies
 
 DOCS = Path(__file__).parent
 BEGIN = "<!-- made from the code by `./dev docs`: begin -->"
 END = "<!-- made from the code by `./dev docs`: end -->"
-
-
-def lifecycle() -> str:
-    """The state table as a Mermaid diagram; moves between the same two states share an arrow."""
-    arrows: dict[tuple[State, State], list[str]] = {}
-    for state, moves in TABLE.items():
-        for move, target in moves.items():
-            arrows.setdefault((state, target), []).append(move.value.replace(":", ","))
-    first, *_ = TABLE
-    lines = [f"    [*] --> {first}"]
-    lines += [f"    {state} --> {target}: {' / '.join(moves)}" for (state, target), moves in arrows.items()]
-    lines += [f"    {state} --> [*]" for state, moves in TABLE.items() if not moves]
-    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
-
-
-PARTS = {"lifecycle.md": lifecycle}
+PARTS: dict[str, Callable[[], str]] = {
+    "lifecycle.md": lifecycle.part,
+    "reference/configuration.md": configuration.part,
+    "reference/commands.md": commands.part,
+    "reference/metrics.md": metrics.part,
+    "reference/smtp-replies.md": replies.part,
+}
 
 
 def rebuilt(page: str, part: str) -> str:
     """`page` with `part` between its two marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{part}\n\n{END}{after}"
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"a page has lost its marks; put these two lines back into it:\n{BEGIN}\n{END}")
+    return f"{before}{BEGIN}\n\n{part.strip()}\n\n{END}{after}"
 
 
 def main(arguments: list[str]) -> int:

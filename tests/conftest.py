@@ -28,6 +28,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Have a text printed at the end of the run, from whichever process it comes."""
+    return lambda text: record_property("told", text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for reports in list(terminalreporter.stats.values()):
+        for report in reports:
+            for key, text in getattr(report, "user_properties", ()):
+                if key == "told" and report.when == "call":
+                    terminalreporter.write_line(f"{report.nodeid}\n{text}")
+
+
+@pytest.fixture
 def primary() -> Iterator[Provider]:
     with Provider(name="primary") as provider:
         yield provider

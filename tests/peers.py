@@ -6,7 +6,9 @@ there.
 
 import os
 import shutil
+import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -86,39 +88,33 @@ maillog_file = {folder}/log
 
 
 class Postfix:
-    """A private Postfix: `with Postfix(folder, relay_to=PORT) as postfix:` listens on `postfix.port`.
+    """A private Postfix: `with Postfix(relay_to=PORT) as postfix:` listens on `postfix.port`. The installed one is not touched."""
 
-    The installed one is not touched.
-    """
-
-    def __init__(self, folder: Path, *, relay_to: int) -> None:
-        self.folder, self.port, self.relay_to = folder, free_port(), relay_to
+    def __init__(self, *, relay_to: int) -> None:
+        self.port, self.relay_to = free_port(), relay_to
 
     def __enter__(self) -> "Postfix":
         requires("postfix")
         requires_root()
-        for parent in (self.folder, *list(self.folder.parents)[:3]):
-            parent.chmod(0o755)  # its daemons run as the user `postfix`
+        self.folder = Path(tempfile.mkdtemp(prefix="test-postfix-"))
+        self.folder.chmod(0o755)  # its daemons run as the user `postfix`
         for name, owner in (("etc", "root"), ("queue", "root"), ("data", "postfix")):
             (self.folder / name).mkdir()
             shutil.chown(self.folder / name, owner)
         (self.folder / "etc/main.cf").write_text(MAIN.format(folder=self.folder, relay_to=self.relay_to))
         (self.folder / "etc/master.cf").write_text(MASTER.format(port=self.port))
         command = [str(find("postfix")), "-c", str(self.folder / "etc"), "start-fg"]
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         wait_for_port(self.port, 20)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def wait_for_port(port: int, seconds: float) -> None:
-    import socket
-
     end = time.monotonic() + seconds
     while True:
         try:

@@ -30,7 +30,7 @@ from secondpost.entrypoints.control import Control
 from secondpost.entrypoints.http import HttpListener, Pages
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.entrypoints.smtp import SmtpListener
-from secondpost.errors import ConfigError, SecondpostError
+from secondpost.errors import ConfigError, SecondpostError, StoreError
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.desk import Desk
@@ -46,6 +46,7 @@ from secondpost.store.sqlite import SqliteStore
 logger = logging.getLogger(__name__)
 
 GRACE = 30.0  # seconds that attempts under way get to finish when we are asked to stop
+LAST_SECONDS = 2.0  # for non-delivery reports, when we are asked to stop
 SWITCH_INTERVAL = 0.0005  # the writer thread must not wait 5 ms for the interpreter at every statement
 
 
@@ -68,16 +69,27 @@ class Core:
     trials: Trials
     housekeeping: Housekeeping
     operations: Operations
+    reports: set["asyncio.Task[None]"]  # non-delivery reports that are being made
 
     async def open(self) -> None:
         await self.store.open()
-        await self.credentials.load()
-        await self.connections.load()
+        try:
+            await self.credentials.load()
+            await self.connections.load()
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
+        """Write down what is left to be, and let everything go."""
         await self.trials.stop()
         for line in self.worker.ways.lines.values():
             await line.mailer.close()
+        with contextlib.suppress(StoreError):
+            await self.worker.save_unsaved()
+            await self.housekeeping.keep_counts()
+        if self.reports:
+            await asyncio.wait(self.reports, timeout=LAST_SECONDS)
         await self.store.close()
 
 
@@ -113,20 +125,20 @@ def build(config: Config) -> Core:
         concurrency=config.worker.concurrency,
     )
     trials = Trials(store, worker, utc_now)
-    submit = Submit(store, worker, desk, hostname, utc_now, new_id)
+    credentials = Credentials(store)
+    submit = Submit(store, worker, desk, hostname, utc_now, new_id, pace=credentials.pace)
     nondelivery = NonDelivery(store, submit, hostname, utc_now, new_id, enabled=config.non_delivery_reports)
     connections = Connections(
         store=store, desk=desk, worker=worker, trials=trials, now=utc_now, find=mailers.find, parse=config.connection,
         require=config.require, fixed=dict(config.connections), fixed_roles=_fixed_roles(config), origin=config.origin,
     )  # fmt: skip
-    credentials = Credentials(store)
     housekeeping = Housekeeping(
         store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=utc_now,
         boot=boot_id(),
         content_kept=timedelta(days=config.log.content_days), log_kept=timedelta(days=config.log.retention_days),
     )  # fmt: skip
     operations = Operations(store, worker, submit, connections, credentials, utc_now, new_id)
-    return Core(config, store, worker, submit, connections, credentials, trials, housekeeping, operations)
+    return Core(config, store, worker, submit, connections, credentials, trials, housekeeping, operations, tasks)
 
 
 def _try_patterns(desk: Desk) -> None:
@@ -192,12 +204,17 @@ class Gateway:
         await self.core.open()
         try:
             await self.core.housekeeping.recover()
+            await self.core.housekeeping.expire()  # before anything that expired while nobody worked could be sent
             await self.smtp.start()
             if self.http is not None:
                 await self.http.start()
             await self.control.start()
         except BaseException:
             await self.smtp.stop(0)
+            if self.http is not None:
+                await self.http.stop()
+            await self.control.stop()
+            await self.core.worker.stop(0)
             await self.core.close()
             raise
         self.core.housekeeping.start()

@@ -416,6 +416,24 @@ async def test_what_is_not_due_yet_is_left(store):
     assert len(await claim(store, now=NOW + MINUTE)) == 1
 
 
+async def test_a_lease_names_the_connection_that_tried_last(store):
+    it = submission(worker=WORKER, recipients=("a@x.org", "b@x.org"))
+    await store.accept(it)
+    ends = [ended(number, Unclear("lost"), Move.START, Move.DOUBT, due=NOW) for number in (0, 1)]
+    await store.record(record(it, *ends, connection="backup"))
+    await store.move(it.id, [0], Move.SEND_AGAIN, now=NOW, due=NOW, reason="policy")
+    (lease,) = await claim(store)
+    assert [(d.number, d.last, d.possible_duplicate) for d in lease.deliveries] == [(0, "backup", True)]
+
+
+async def test_before_the_first_attempt_no_connection_was_the_last(store):
+    it = submission(worker=WORKER)
+    await store.accept(it)
+    await store.record(record(it, change(Move.PUT_OFF, due=NOW), attempt=0, connection=""))
+    (lease,) = await claim(store)
+    assert lease.deliveries[0].last == ""
+
+
 async def test_only_the_routes_asked_for_are_leased(store):
     one, other = submission(1, route=("primary",)), submission(2, route=("primary", "backup"))
     await store.accept(one)

@@ -84,8 +84,6 @@ class Ledger:
         return self.duplicated - self.doubted - self.unclear
 
     def check(self) -> None:
-        """Print the table, then insist."""
-        print(f"\n{self}")
         assert self.unknown == set(), "acknowledged, and not even in the log"
         assert self.lost == set(), "acknowledged, and taken by nobody"
         assert self.unexplained == set(), "taken twice, and the log does not say why"

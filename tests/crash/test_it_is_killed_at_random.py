@@ -17,7 +17,7 @@ KILLS = int(os.environ.get("SECONDPOST_KILLS", "20"))
 
 @pytest.mark.timeout(120 + 8 * KILLS)
 @pytest.mark.parametrize("policy", ["hold", "send_again"])
-def test_f15_killed_under_load_nothing_is_lost_and_no_copy_is_unexplained(launch, primary, backup, policy):
+def test_f15_killed_under_load_nothing_is_lost_and_no_copy_is_unexplained(launch, primary, backup, policy, tell):
     after = "1h" if policy == "hold" else "1s"
     terms = {"unclear_after": after, "when_unclear": policy}
     gateway = launch(settings={"priority": {"normal": terms, "urgent": terms}})
@@ -33,6 +33,7 @@ def test_f15_killed_under_load_nothing_is_lost_and_no_copy_is_unexplained(launch
     time.sleep(2 if policy == "send_again" else 0)
     quiet(gateway, 60)
     books = ledger(gateway, load, primary, backup, rounds=rounds)
+    tell(str(books))
     books.check()
     assert len(books.acknowledged) > 20 * rounds, "that was no load"
 

@@ -97,12 +97,12 @@ def survivors(disk: Disk) -> set[int]:
 
 
 @pytest.mark.timeout(60 + 10 * CUTS)
-def test_f17_what_was_acknowledged_survives_power_cuts(disk):
+def test_f17_what_was_acknowledged_survives_power_cuts(disk, tell):
     acknowledged: set[int] = set()
     for number in range(CUTS):
         acknowledged |= one_cut(disk, 1_000_000 * (number + 1))
         assert acknowledged - survivors(disk) == set(), f"lost in cut {number + 1}"
-    print(f"\n  {CUTS} power cuts, {len(acknowledged)} acknowledged, 0 lost")
+    tell(f"{CUTS} power cuts, {len(acknowledged)} acknowledged, 0 lost")
     assert len(acknowledged) > 10 * CUTS
 
 
@@ -115,11 +115,11 @@ def test_f17_the_first_start_survives_a_power_cut(disk):
 
 
 @pytest.mark.timeout(60 + 10 * CONTROL_CUTS)
-def test_f17_the_rig_sees_a_store_that_does_not_sync(disk):
+def test_f17_the_rig_sees_a_store_that_does_not_sync(disk, tell):
     acknowledged: set[int] = set()
     for number in range(CONTROL_CUTS):
         acknowledged |= one_cut(disk, 1_000_000 * (number + 1), "--normal")
         if lost := acknowledged - survivors(disk):
-            print(f"\n  with synchronous=NORMAL: {len(lost)} of {len(acknowledged)} lost after {number + 1} cuts")
+            tell(f"with synchronous=NORMAL: {len(lost)} of {len(acknowledged)} lost after {number + 1} cuts")
             return
     pytest.fail(f"{CONTROL_CUTS} cuts of a store that does not sync lost nothing: this rig proves nothing")

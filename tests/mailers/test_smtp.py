@@ -14,7 +14,6 @@ from secondpost.core.outcome import Accepted, Deferred, Fault, Phase
 from secondpost.errors import ConfigError
 from secondpost.mailers.smtp import Smtp
 from secondpost.mailers.smtp_connect import server
-from tests.certificates import Certificates
 from tests.mailers.parcels import TO, Crossing, Tail, connection, parcel, told, words
 from tests.provider import (
     HOST,
@@ -39,13 +38,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "step_by_step": {"extensions": NO_PIPELINING},
     "chunked": {"chunking": True},
 }
-
-
-@pytest.fixture
-def provider():
-    with Provider() as provider:
-        yield provider
-        assert provider.violations == []
 
 
 @asynccontextmanager
@@ -180,7 +172,7 @@ async def test_f05_before_the_point_every_loss_is_a_definite_no(provider, way, s
         crossing = Crossing()
         start = time.monotonic()
         report = await send(mailer, crossing=crossing)
-        assert time.monotonic() - start < 1.5
+        assert time.monotonic() - start < 3
     assert told(report) == ["deferred unreachable"]
     assert report.phase in {Phase.CONNECT, Phase.GREETING, Phase.LOGIN, Phase.ENVELOPE}
     assert crossing.taken == 0
@@ -360,8 +352,8 @@ async def test_what_is_chained_behind_a_loss_goes_elsewhere_unharmed(provider):
 
 async def test_what_is_chained_does_not_wait_long_for_the_one_before_it(provider, monkeypatch):
     monkeypatch.setattr("secondpost.mailers.smtp_session.CHAIN_PATIENCE", 0.3)
-    provider.on("taken", before(normally, seconds=1.5), times=1)
-    async with reaching(provider, sessions=2) as mailer:
+    provider.on("taken", before(normally, seconds=4), times=1)
+    async with reaching(provider, sessions=2, data_reply=10) as mailer:
         first = asyncio.create_task(send(mailer))
         second = asyncio.create_task(send(mailer))
         await asyncio.sleep(0.2)
@@ -369,13 +361,13 @@ async def test_what_is_chained_does_not_wait_long_for_the_one_before_it(provider
         assert {words(report.outcomes[0]) for report in await asyncio.gather(*[send(mailer) for _ in range(6)])} == {
             "accepted"
         }
-        assert time.monotonic() - start < 1.3
+        assert time.monotonic() - start < 3
         assert told(await first) == told(await second) == ["accepted"], "the slow one has its answer still"
     assert set(provider.copies.values()) == {1}
 
 
 async def test_a_server_that_loses_chained_commands_costs_one_patience(provider, monkeypatch):
-    """It throws away what came behind the dot. The chained message takes another session, and chaining is left alone."""
+    """It throws away what came behind the dot: the message takes another session, and chaining is left alone."""
     monkeypatch.setattr("secondpost.mailers.smtp_session.CHAIN_PATIENCE", 0.3)
     provider.on("taken", forgetful)
     async with reaching(provider, sessions=2) as mailer:
@@ -489,11 +481,6 @@ async def test_cancelled_before_the_point_nothing_is_sent(provider):
 # ── TLS and the log-in ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture(scope="module")
-def certificates():
-    return Certificates()
-
-
 @asynccontextmanager
 async def secured(certificates, folder, kind="good", *, implicit=False, **options):
     tls = getattr(certificates, kind)()
@@ -551,6 +538,17 @@ async def test_f08_a_handshake_that_hangs(certificates, tmp_path, implicit, monk
         report = await send(mailer)
         assert told(report) == ["deferred unreachable"]
         assert report.phase is Phase.TLS
+
+
+@pytest.mark.parametrize(("content", "word"), [(None, "cannot be read"), ("no certificate", "no certificate in it")])
+async def test_a_ca_file_that_is_none(provider, tmp_path, content, word):
+    file = tmp_path / "ca.pem"
+    if content:
+        file.write_text(content)
+    async with reaching(provider, encryption="tls", ca_file=str(file)) as mailer:
+        report = await send(mailer)
+    assert told(report) == ["deferred unreachable"]
+    assert word in report.outcomes[0].reply
 
 
 async def test_f09_starttls_is_stripped(provider):

@@ -1,36 +1,50 @@
 """The gateway runs on uvloop, whose sockets and TLS are not asyncio's: what depends on them is tried there too."""
 
+from functools import partial
+
 import pytest
 import uvloop
 
-from tests.mailers.test_smtp import (
-    certificates,
-    provider,
-    test_a_good_certificate_is_good,
-    test_a_kept_session_that_dies_at_mail_costs_the_message_nothing,
-    test_a_large_message_is_streamed_as_it_was,
-    test_a_message_arrives_as_it_was,
-    test_f01_a_black_hole,
-    test_f03_after_the_point_every_loss_is_unclear,
-    test_f07_a_server_that_reads_slowly_is_given_up,
-    test_f08_a_bad_certificate_is_refused_and_named,
-    test_f08_a_handshake_that_fails,
-    test_f08_a_handshake_that_hangs,
-    test_many_messages_share_few_sessions_and_arrive_once,
-    test_nobody_listens,
-    test_s4_what_is_injected_behind_the_answer_to_starttls_is_not_read,
-    test_the_name_does_not_resolve,
-)
+from tests.mailers import test_smtp as stories
+from tests.provider import hang_up, raw, reset
 
-__all__ = [name for name in dir() if name.startswith("test_") or name in {"certificates", "provider"}]
+LOST = partial(stories.test_f03_after_the_point_every_loss_is_unclear, way="pipelined", step="dot")
+BAD = stories.test_f08_a_bad_certificate_is_refused_and_named
+PLAIN = {
+    "arrives": partial(stories.test_a_message_arrives_as_it_was, way="pipelined"),
+    "streamed": partial(stories.test_a_large_message_is_streamed_as_it_was, extensions=frozenset({"PIPELINING"})),
+    "shared": partial(stories.test_many_messages_share_few_sessions_and_arrive_once, chaining=True),
+    "refused early": stories.test_f12_a_refusal_while_a_large_message_is_leaving,
+    "lost after": partial(LOST, fault="reset"),
+    "lost within": stories.test_f05_the_line_is_lost_while_a_large_message_is_leaving,
+    "lost at the point": stories.test_the_line_is_lost_while_the_right_is_being_written_down,
+    "kept but dead": partial(stories.test_a_kept_session_that_dies_at_mail_costs_the_message_nothing, act=reset),
+    "black hole": stories.test_f01_a_black_hole,
+    "idle": stories.test_an_idle_session_is_closed_politely,
+}
+SECURED = {
+    "good": stories.test_a_good_certificate_is_good,
+    "expired": partial(BAD, kind="expired", word="expired"),
+    "stranger": partial(BAD, kind="self_signed", word="does not trust"),
+    "eof": partial(stories.test_f08_a_handshake_that_fails, act=hang_up),
+    "garbage": partial(stories.test_f08_a_handshake_that_fails, act=raw(b"garbage, not TLS\r\n" * 20)),
+}
 
 
-@pytest.fixture(scope="module")
-def event_loop_policy():
-    return uvloop.EventLoopPolicy()
+@pytest.mark.parametrize("story", PLAIN.values(), ids=PLAIN)
+def test_over_plain_sockets(provider, story):
+    uvloop.run(story(provider))
 
 
-async def test_this_is_uvloop():
-    import asyncio
+@pytest.mark.parametrize("implicit", [False, True], ids=["starttls", "implicit"])
+@pytest.mark.parametrize("story", SECURED.values(), ids=SECURED)
+def test_over_tls(certificates, tmp_path, story, implicit):
+    uvloop.run(story(certificates, tmp_path, implicit=implicit))
 
-    assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
+
+def test_nobody_is_there():
+    uvloop.run(stories.test_nobody_listens())
+
+
+def test_a_handshake_hangs(certificates, tmp_path, monkeypatch):
+    uvloop.run(stories.test_f08_a_handshake_that_hangs(certificates, tmp_path, implicit=True, monkeypatch=monkeypatch))

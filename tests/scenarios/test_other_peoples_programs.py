@@ -10,7 +10,6 @@ import smtplib
 import subprocess
 import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 
 import aiosmtplib
 import pytest
@@ -124,19 +123,19 @@ def test_msmtp(gateway, primary, eml):
 
 
 @pytest.mark.timeout(120)
-def test_postfix_relays_through_us(gateway, primary, eml, tmp_path):
+def test_postfix_relays_through_us(gateway, primary, eml):
     mark, path = eml
-    with peers.Postfix(scratch(tmp_path, "postfix"), relay_to=gateway.port) as postfix:
+    with peers.Postfix(relay_to=gateway.port) as postfix:
         with smtplib.SMTP(HOST, postfix.port) as client:
             client.sendmail("shop@example.com", TO, path.read_bytes())
         arrives(primary, mark)
 
 
 @pytest.mark.timeout(120)
-def test_postfix_is_our_provider(launch, backup, eml, tmp_path):
+def test_postfix_is_our_provider(launch, backup, eml):
     """Our dialogue with a real server, which hands the mail on to one that counts."""
     mark, path = eml
-    with peers.Postfix(scratch(tmp_path, "postfix"), relay_to=backup.port) as postfix:
+    with peers.Postfix(relay_to=backup.port) as postfix:
         connection = backup.connection(timeouts={"connect": 5, "command": 10, "data_reply": 30}) | {
             "port": postfix.port
         }
@@ -144,7 +143,7 @@ def test_postfix_is_our_provider(launch, backup, eml, tmp_path):
         with smtplib.SMTP(HOST, gateway.port) as client:
             client.sendmail("shop@example.com", TO, path.read_bytes())
         arrives(backup, mark)
-        gateway.becomes_all(mark, "accepted")
+        wait_until(lambda: gateway.log()[mark]["status"] == "accepted", 10, gateway.report)
 
 
 def test_aiosmtpd_is_our_provider(launch, eml):
@@ -210,7 +209,7 @@ def test_smtp_source_to_smtp_sink_with_a_thousand_messages(launch, backup):
 def test_a_failing_smtp_sink_falls_back(launch, backup, options):
     """F5, F10, F11, F12 as Postfix's own test server plays them."""
     peers.requires("smtp-sink")
-    with sink(*options) as (port, counted):
+    with sink(*options) as (port, _):
         primary = {
             "mailer": "smtp",
             "host": HOST,
@@ -220,15 +219,10 @@ def test_a_failing_smtp_sink_falls_back(launch, backup, options):
         }
         gateway = launch(primary=primary, backup=backup)
         mark = gateway.send()
-        if (
-            options[0] == "-r" and options[1] == "rcpt"
-        ):  # "450 4.3.0 Error: command failed": about the provider, not the recipient
-            wait_until(lambda: backup.copies[mark, TO[0]], 10, gateway.report)
-        elif options[0] == "-A":  # "550 …" without a reason: a refusal, whoever is meant
+        if options[0] == "-A":  # "550 …" without a reason: a refusal, whoever is meant
             wait_until(lambda: gateway.state(mark) in {"rejected", "accepted"}, 10)
         else:
             wait_until(lambda: backup.copies[mark, TO[0]], 10, gateway.report)
-        assert counted() == 0
 
 
 def test_f03_smtp_sink_that_leaves_after_the_dot_is_a_doubt(launch, backup):
@@ -245,12 +239,6 @@ def test_f03_smtp_sink_that_leaves_after_the_dot_is_a_doubt(launch, backup):
         mark = gateway.send()
         gateway.becomes(mark, "unclear")
         assert backup.mail == []
-
-
-def scratch(tmp_path: Path, name: str) -> Path:
-    folder = tmp_path / name
-    folder.mkdir()
-    return folder
 
 
 @contextmanager

@@ -313,7 +313,7 @@ async def test_a_fault_of_ours_in_the_writer_leaves_nobody_waiting(store, monkey
 
 def unbound(sql: str) -> dict[str, None] | list[None]:
     """No value for each parameter of a statement."""
-    if named := re.findall(r":([a-z]+)", sql):
+    if named := re.findall(r":([a-z_]+)", sql):
         return dict.fromkeys(named)
     numbered = [int(number) for number in re.findall(r"\?(\d)", sql)]
     return [None] * max(numbered, default=sql.count("?"))

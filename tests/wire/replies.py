@@ -6,6 +6,7 @@ outcome in words: kind, fault, then `sender` (it is about the sender only), `uns
 # ruff: noqa: E501 - one reply, one line
 
 from secondpost.wire.blame import Step
+from secondpost.wire.reply import Replies
 
 GREETING, HELLO, STARTTLS, AUTH = Step.GREETING, Step.HELLO, Step.STARTTLS, Step.AUTH
 MAIL, RCPT, DATA, DOT = Step.MAIL, Step.RCPT, Step.DATA, Step.DOT
@@ -116,6 +117,7 @@ CORPUS: list[tuple[str, Step, str, str]] = [
     ("any", DATA, "421 4.3.0 closing", "deferred provider"),
     ("ses", DOT, "554 Message rejected: Email address is not verified. The following identities failed the check in region US-EAST-1: <shop@shop.example>, shop@shop.example", "rejected account sender"),
     ("ses", DOT, "554 Message rejected: Sending suspended for this account. For more information, please check the inbox of the email address associated with your AWS account.", "rejected account"),
+    ("ses", DOT, "554 Sending paused for this account. For more information, please check the inbox of the email address associated with your AWS account.", "rejected account"),
     ("ses", DOT, "554 Transaction failed: Missing start boundary", "rejected provider"),
     ("mailgun", DOT, "554 5.7.0 Domain sandbox123.mailgun.org is not allowed to send: Free accounts are for test purposes only. Please upgrade or add the address to authorized recipients", "rejected account sender"),
     ("mailgun", DOT, "421 Domain shop.example is not allowed to send: recipient limit exceeded. Upgrade your account", "deferred limit"),
@@ -163,3 +165,20 @@ CORPUS: list[tuple[str, Step, str, str]] = [
     ("any", DOT, "554 Transaction failed", "rejected provider"),
     ("any", DOT, "554", "rejected provider"),
 ]  # fmt: skip
+
+
+def read(text):
+    """A reply written as text with LF."""
+    replies = Replies()
+    [reply] = replies.feed(text.replace("\n", "\r\n").encode() + b"\r\n")
+    return reply
+
+
+def in_words(outcome):
+    """An outcome as the corpus writes it."""
+    words = [type(outcome).__name__.lower(), outcome.fault.value]
+    words += ["sender"] if outcome.about_sender else []
+    if wait := getattr(outcome, "retry_after", None):
+        words.append(f"{wait.total_seconds():g}")
+    words += ["unsupported"] if getattr(outcome, "unsupported", False) else []
+    return " ".join(words)

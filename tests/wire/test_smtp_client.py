@@ -11,7 +11,7 @@ from secondpost.wire.client_envelope import GO, Transaction
 from secondpost.wire.client_sign_in import Account
 from secondpost.wire.client_transcript import LIMIT, render
 from secondpost.wire.smtp_client import PIPELINED, Client, State
-from tests.wire.test_reply import in_words
+from tests.wire.replies import in_words
 
 FOLDER = Path(__file__).parent.parent / "transcripts/client"
 SECRET = "secret-canary"

@@ -18,10 +18,13 @@ def command() -> None:
 @click.option(
     "--sender", "senders", multiple=True, metavar="PATTERN", help="An address or @domain it may send as; else any."
 )
-def add(name: str, senders: tuple[str, ...]) -> None:
+@click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Most messages in a minute; else any number.")
+@click.option("--per-hour", type=click.IntRange(1), metavar="N", help="Most messages in an hour; else any number.")
+def add(name: str, senders: tuple[str, ...], **rates: int | None) -> None:
     """Make a log-in. Its secret is shown this one time."""
     here = frame()
-    here.answer(here.call("credentials_add", name=name, senders=list(senders)), _added)
+    given: dict[str, Any] = {span: number for span, number in rates.items() if number is not None}
+    here.answer(here.call("credentials_add", name=name, senders=list(senders), **given), _added)
 
 
 def _added(result: dict[str, Any]) -> None:
@@ -39,7 +42,15 @@ def _table(rows: list[dict[str, Any]]) -> None:
     if not rows:
         output.say("There is no log-in yet. Make one: secondpost credentials add NAME")
         return
-    output.table(["name", "may send as"], [[row["name"], ", ".join(row["senders"]) or "any"] for row in rows])
+    output.table(
+        ["name", "may send as", "how much"],
+        [[row["name"], ", ".join(row["senders"]) or "any", _rates(row)] for row in rows],
+    )
+
+
+def _rates(row: dict[str, Any]) -> str:
+    spans = (("per_minute", "a minute"), ("per_hour", "an hour"))
+    return ", ".join(f"{row[span]} {words}" for span, words in spans if row.get(span)) or "any"
 
 
 @command.command()

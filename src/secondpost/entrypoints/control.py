@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from secondpost.errors import SecondpostError
+from secondpost.errors import ConfigError, SecondpostError
 from secondpost.service.operate import Operations
 
 logger = logging.getLogger(__name__)
@@ -28,13 +28,22 @@ class Control:
     _server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, str(self.path), limit=MAX_LINE)
-        self.path.chmod(0o600)
+        """Raises `ConfigError` when there can be no socket at that path."""
+        try:
+            self.path.unlink(missing_ok=True)
+            self._server = await asyncio.start_unix_server(self._serve, str(self.path), limit=MAX_LINE)
+            self.path.chmod(0o600)
+        except OSError as error:
+            raise ConfigError(
+                f"The control socket {self.path} cannot be made: {error.strerror or error}. "
+                "Its path may have about 100 characters at most; set data_dir to a folder that can be used."
+            ) from None
 
     async def stop(self) -> None:
+        """Take no more requests. Those under way may still be answered."""
         if self._server is not None:
             self._server.close()
+            self._server = None
             self.path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from secondpost.core import breaker
+from secondpost.errors import StoreError
 from secondpost.service.worker import Worker
 from secondpost.store.base import Depth, Store
 
@@ -24,8 +25,11 @@ class Metrics:
     _depth: list[Depth] = field(default_factory=list)
 
     async def render(self) -> str:
-        """The page in Prometheus' text format."""
-        self._depth = await self.store.depth()
+        """The page in Prometheus' text format. A store in trouble takes away only what it alone can tell."""
+        try:
+            self._depth = await self.store.depth()
+        except StoreError:
+            self._depth = []
         registry = CollectorRegistry()
         registry.register(self)
         return generate_latest(registry).decode()
@@ -38,6 +42,10 @@ class Metrics:
             "secondpost_held_messages", "Messages in memory, on their way", value=self.worker.room.count
         )
         yield GaugeMetricFamily("secondpost_held_bytes", "Their bytes", value=self.worker.room.bytes)
+        yield GaugeMetricFamily(
+            "secondpost_suspended", "1 while nothing is sent, since results cannot be written down",
+            value=float(self.worker.suspended),
+        )  # fmt: skip
 
     def _queue(self) -> Metric:
         family = GaugeMetricFamily("secondpost_queue_deliveries", "Open deliveries", labels=["state", "priority"])

@@ -119,6 +119,8 @@ class Smtp:
         except BaseException:
             if not ride.passed:
                 self._withdraw(ride)
+            elif ride.session is not None:  # nobody waits for the answer any more
+                ride.session.drop("the attempt was ended")
             raise
         return ride
 
@@ -172,7 +174,7 @@ class Smtp:
         if self._room(loop):
             self._wait(ride, loop)
             self._open()
-        elif self._single and not ride.fresh:
+        elif self._single and not ride.fresh and not self._waiting:
             self._begin(next(iter(self._single)), ride)
         else:
             self._wait(ride, loop)
@@ -201,6 +203,8 @@ class Smtp:
             self._forget(session)
             return
         while self._waiting and self._accepts(session, self._waiting[0]):
+            if session.load and len(self._waiting) <= len(self._opening):
+                break  # a session of its own is on the way: no need to wait behind an answer that may take long
             session.begin(self._waiting.popleft())
         self._shelve(session)
 
@@ -224,7 +228,7 @@ class Smtp:
             self._single.pop(session, None)
             session.idle_since = asyncio.get_running_loop().time()
             self._retire_or_keep(session)
-        elif load == 1 and self._may_chain(session):
+        elif load == 1 and not self._waiting and self._may_chain(session):
             self._single[session] = None
         else:
             self._single.pop(session, None)
@@ -275,7 +279,7 @@ class Smtp:
         if any(session.load and session.client.state is State.READY for session in self._live):
             self._width = max(1, len(self._live))
             self._narrow_until = asyncio.get_running_loop().time() + CAUTION
-            for session in list(self._single):
+            for session in list(self._live):
                 self._settled(session)
             return
         count = 1 if self._opening else len(self._waiting)

@@ -28,7 +28,7 @@ from secondpost.wire.smtp_client import Client, State
 
 logger = logging.getLogger(__name__)
 
-HANDSHAKE: Final = 15.0
+HANDSHAKE: Final = 15.0  # at most; never longer than a command may take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,11 @@ class Server:
     ca_file: str
     account: Account
     timeouts: Timeouts
+
+    @property
+    def handshake(self) -> float:
+        """Seconds for a TLS handshake."""
+        return min(HANDSHAKE, self.timeouts.command.total_seconds())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +187,7 @@ class _Way:
             if self.server.tls:
                 self.phase = Phase.TLS
                 tls = await asyncio.to_thread(context, self.server.ca_file)
-                async with asyncio.timeout(HANDSHAKE):
+                async with asyncio.timeout(self.server.handshake):
                     await self._loop.create_connection(
                         lambda: self.session, sock=sock, ssl=tls, server_hostname=self.server.host
                     )
@@ -197,7 +202,7 @@ class _Way:
         self.phase = Phase.TLS
         tls = await asyncio.to_thread(context, self.server.ca_file)
         if client.state is State.HANDSHAKE and session.transport is not None:  # else something came in the clear
-            async with asyncio.timeout(HANDSHAKE):
+            async with asyncio.timeout(self.server.handshake):
                 transport = await self._loop.start_tls(
                     session.transport, session, tls, server_hostname=self.server.host
                 )
@@ -236,6 +241,8 @@ def explain(error: Exception, server: Server, phase: Phase) -> str:
         return (
             f"The name {server.host} does not resolve ({error.strerror}). Check the host name and this machine's DNS."
         )
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return f"The CA file {server.ca_file} cannot be read ({error.strerror})."
     if isinstance(error, UnicodeError):
         return f"{server.host[:100]!r} is not a host name."
     if isinstance(error, ssl.SSLError):
@@ -255,6 +262,8 @@ def _explain_tls(error: ssl.SSLError, where: str) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         known = _CERTIFICATE.get(error.verify_code)
         return f"{where} could not prove who it is: {known or error.verify_message}. Nothing was sent."
+    if "NO_CERTIFICATE" in str(error):
+        return "The CA file has no certificate in it. It must be in PEM format."
     if "WRONG_VERSION_NUMBER" in str(error):
         return f"{where} does not speak TLS from the first byte. Choose STARTTLS (port 587), or port 465 for TLS."
     return f"{where} and this machine found no common TLS: {error.reason or error}. TLS 1.2 is the least that is used."
@@ -265,7 +274,7 @@ def _explain_time(server: Server, phase: Phase, where: str) -> str:
     if phase is Phase.CONNECT:
         return f"{where} did not answer within {times.connect.total_seconds():g} s. {_OTHER_PORTS}."
     if phase is Phase.TLS:
-        return f"{where} did not finish the TLS handshake within {HANDSHAKE:g} s."
+        return f"{where} did not finish the TLS handshake within {server.handshake:g} s."
     text = f"{where} did not answer within {times.command.total_seconds():g} s."
     if server.port == 465 and not server.tls:
         return f"{text} Port 465 expects TLS from the first byte: choose the encryption TLS, or port 587 for STARTTLS."

@@ -135,7 +135,7 @@ class Session(asyncio.Protocol):
         else:
             ride.heard = -2 if ride.chained else ride.answered
             ride.deadline = self._now() + (CHAIN_PATIENCE if ride.chained else self._command)
-            if not ride.large:
+            if not (ride.large or ride.chained):
                 ride.crossing.prepare()
         return data
 
@@ -208,6 +208,8 @@ class Session(asyncio.Protocol):
         """Each command has its own time. Whoever is chained was asked long ago, so the first answer must come soon."""
         if head.stage == ENVELOPE and head.answered > head.heard:
             head.heard = head.answered
+            if head.chained and not head.large:  # behind a slow answer, a mark written earlier would be a false doubt
+                head.crossing.prepare()
             head.deadline = self._now() + (self._command if head.answered > 0 else min(self._command, CHAIN_PATIENCE))
 
     def _follow(self) -> None:

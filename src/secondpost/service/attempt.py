@@ -127,6 +127,7 @@ def accepted(lease: Lease, report: Report, *, started: bool) -> Result:
                     moves=moves,
                     outcome=outcome,
                     tries=delivery.tries,
+                    spent=delivery.spent,
                     possible_duplicate=delivery.possible_duplicate,
                 )
                 for delivery, outcome in zip(lease.deliveries, report.outcomes, strict=True)

@@ -6,6 +6,7 @@ Rule: what is built is taken apart again and must have exactly the fields that w
 import base64
 import binascii
 import mimetypes
+import re
 from collections.abc import Mapping, Sequence
 from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
@@ -22,6 +23,7 @@ from secondpost.service.submit import Draft
 
 POLICY = SMTP.clone(max_line_length=998, cte_type="7bit")
 FORBIDDEN = dict.fromkeys((*range(32), 0x7F, 0x85, 0x2028, 0x2029))
+TYPE = re.compile(r"(?!multipart/|message/)[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
 
 
 def draft(
@@ -116,16 +118,20 @@ def _fill(built: EmailMessage, text: str, html: str) -> None:
 
 
 def _attach(built: EmailMessage, attachment: Mapping[str, str]) -> None:
-    name = _line("attachment name", attachment["filename"])
+    name = _line("attachment name", attachment.get("filename") or "attachment")
     try:
-        content = base64.b64decode(attachment["content"], validate=True)
+        content = base64.b64decode(attachment.get("content") or "", validate=True)
     except binascii.Error:
         raise Refusal(
             550, "5.6.0", f"The attachment {name!r} is not valid base64. Nothing was stored.", "attachments"
         ) from None
     kind = attachment.get("content_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    if not TYPE.fullmatch(kind):
+        raise Refusal(
+            550, "5.6.0", f"{kind[:80]!r} is not a content type such as image/png. Nothing was stored.", "attachments"
+        )
     main, _, sub = kind.partition("/")
-    built.add_attachment(content, maintype=main, subtype=sub or "octet-stream", filename=name)
+    built.add_attachment(content, maintype=main, subtype=sub, filename=name)
 
 
 def _serialize(built: EmailMessage) -> bytes:

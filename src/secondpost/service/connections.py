@@ -19,7 +19,7 @@ from secondpost.service import compose
 from secondpost.service.desk import Desk
 from secondpost.service.diagnosis import diagnose
 from secondpost.service.line import Line
-from secondpost.service.submit import Submit, lease_of
+from secondpost.service.submit import Draft, Submit, lease_of
 from secondpost.service.trial import Trials
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
@@ -51,26 +51,38 @@ class Connections:
         self.kept = await self.store.all(KIND)
         self.require(self.kept)
         connections = {**{name: self.parse(name, kept) for name, kept in self.kept.items()}, **self.fixed}
-        chosen = await self.store.get(ROLES, "backup") or {}
-        primary = self.fixed_roles.get("primary") or next(iter(connections), "")
-        backup = self.fixed_roles.get("backup", chosen.get("name") or "")
-        self.desk.arrange(connections, primary=primary, backup=backup if backup in connections else "")
-        await self._staff(connections)
-
-    async def _staff(self, connections: Mapping[str, Connection]) -> None:
-        """Give every connection a line; one whose settings changed gets a new one and the old one ends its work."""
-        lines = self.worker.ways.lines
-        for name in [name for name in lines if connections.get(name) != lines[name].connection]:
-            await self._retire(lines.pop(name))
-        for name, connection in connections.items():
-            if name not in lines:
-                limiter = limits.Limiter(limits=connection.limits)
-                line = Line(connection, self.find(connection.mailer)(connection), limiter=limiter)
-                lines[name] = line
-                await self.trials.restore(line)
+        roles = {role: kept["name"] or "" for role, kept in (await self.store.all(ROLES)).items()} | self.fixed_roles
+        primary = roles.get("primary", "")
+        backup = roles.get("backup", "")
+        replaced = await self._staff(connections)
+        self.desk.arrange(
+            connections,
+            primary=primary if primary in connections else next(iter(connections), ""),
+            backup=backup if backup in connections else "",
+        )
         self.worker.ways.ordinary = self.desk.ordinary.connections
+        for line in replaced:
+            await self._retire(line)
+
+    async def _staff(self, connections: Mapping[str, Connection]) -> list[Line]:
+        """Give every connection a line. Returns those whose connection is gone or has other settings now."""
+        lines = self.worker.ways.lines
+        replaced = [line for name, line in lines.items() if connections.get(name) != line.connection]
+        for name, connection in connections.items():
+            if name not in lines or lines[name] in replaced:
+                lines[name] = await self._line(connection)
+        return replaced
+
+    async def _line(self, connection: Connection) -> Line:
+        limiter = limits.Limiter(limits=connection.limits)
+        line = Line(connection, self.find(connection.mailer)(connection), limiter=limiter)
+        await self.trials.restore(line)
+        return line
 
     async def _retire(self, line: Line) -> None:
+        """Its waiting mail goes another way; what it carries now ends by itself."""
+        if self.worker.ways.lines.get(line.name) is line:
+            del self.worker.ways.lines[line.name]
         line.retired = True
         self.worker.reroute(line, self.now())
         line.dismiss()
@@ -145,8 +157,17 @@ class Connections:
             raise SecondpostError(f"There is already a connection {name!r}. Choose another name, or remove it first.")
         self.parse(name, fields)
         await self.store.put(KIND, name, fields)
+        await self._keep_primary(name)
         await self.load()
         return self._row(self.known(name))
+
+    async def _keep_primary(self, added: str) -> None:
+        """The first connection that a person adds is primary, and stays so whatever comes before it in the list."""
+        if "primary" not in self.fixed_roles and not await self.store.get(ROLES, "primary"):
+            await self._give("primary", self.desk.primary if self.desk.primary in self.kept else added)
+
+    async def _give(self, role: str, name: str | None) -> None:
+        await self.store.put(ROLES, role, {"name": name})
 
     async def remove(self, name: str, replacement: str | None) -> None:
         """Forget a connection. Its waiting mail takes the ordinary route."""
@@ -155,15 +176,27 @@ class Connections:
             raise SecondpostError(
                 f"The connection {name!r} is set by the configuration file or the environment: remove it there."
             )
+        self.require(self.kept.keys() - {name})
         if uses := self._uses(name):
             if replacement is None:
                 raise SecondpostError(
                     f"The connection {name!r} is in use ({', '.join(uses)}). Name a replacement with --replacement."
                 )
-            self.known(replacement)
-            await self.set_backup(replacement)
+            await self._replace(name, replacement)
         await self.store.delete(KIND, name)
         await self.load()
+
+    async def _replace(self, name: str, replacement: str) -> None:
+        """Give its roles to another connection. The backup that becomes primary leaves no backup."""
+        self.known(replacement)
+        if replacement == name:
+            raise SecondpostError(f"{name!r} cannot replace itself. Name another connection with --replacement.")
+        if name == self.desk.backup:
+            await self.set_backup(replacement)
+            return
+        await self._give("primary", replacement)
+        if replacement == self.desk.backup and "backup" not in self.fixed_roles:
+            await self._give("backup", None)
 
     def _uses(self, name: str) -> Sequence[str]:
         uses = ["primary"] if name == self.desk.primary else []
@@ -181,7 +214,7 @@ class Connections:
             self.known(name)
             if name == self.desk.primary:
                 raise SecondpostError(f"{name!r} is the Primary Connection; the backup must be another one.")
-        await self.store.put(ROLES, "backup", {"name": name})
+        await self._give("backup", name)
         await self.load()
         return self.backup()
 
@@ -220,9 +253,11 @@ class Connections:
             return {"ok": True, "id": rfc5322.id_text(receipt.id), "queued": True}
         return await self._carry(replace(draft, connection=chosen.name), chosen, submit)
 
-    async def _carry(self, draft: Any, connection: Connection, submit: Submit) -> dict[str, Any]:
+    async def _carry(self, draft: Draft, connection: Connection, submit: Submit) -> dict[str, Any]:
         begun = self.now()
         submission = replace(submit.prepare(draft), worker=self.worker.name)
+        for recipient, why in submission.withheld.items():
+            raise SecondpostError(f"{recipient} is not written to ({why}). Nothing was sent.")
         receipt = await self.store.accept(submission)
         stored = self.now()
         report: Report = await self.worker.try_once(lease_of(submission, trace=True), connection.name)

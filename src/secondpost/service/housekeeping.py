@@ -10,8 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from secondpost.core import limits
-from secondpost.core.delivery import Move
+from secondpost.core import fallback, limits
 from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import StoreError
 from secondpost.service.line import LIMITER
@@ -43,6 +42,7 @@ class Housekeeping:
     alone: bool = True
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
     _kept: dict[str, limits.Limiter] = field(default_factory=dict)
+    _left: set[tuple[int, int]] = field(default_factory=set)  # doubts past their expiry: a person settles them
 
     def start(self) -> None:
         """Begin all duties."""
@@ -65,13 +65,16 @@ class Housekeeping:
 
     async def _every(self, rhythm: float, duty: Callable[[], Awaitable[object]]) -> None:
         while True:
+            pause = rhythm
             try:
                 await duty()
             except StoreError as error:
                 logger.error("%s must wait: %s", duty.__name__, error)
+                pause = max(rhythm, LOOK_AGAIN)
             except Exception:
                 logger.exception("%s failed by a fault of our own", duty.__name__)
-            await asyncio.sleep(rhythm)
+                pause = max(rhythm, LOOK_AGAIN)
+            await asyncio.sleep(pause)
 
     async def refill(self) -> None:
         """Bring due mail to the worker while there is room; then wait until there is some, or look after a pause."""
@@ -98,23 +101,35 @@ class Housekeeping:
     async def keep_counts(self) -> None:
         """Write down what the limits have counted, so that a restart does not begin a new quota."""
         for line in self.worker.ways.lines.values():
-            if self._kept.get(line.name) is not line.limiter:
-                self._kept[line.name] = line.limiter
-                await self.store.put(LIMITER, line.name, limits.to_dict(line.limiter))
+            limiter = line.limiter
+            if self._kept.get(line.name) is not limiter:
+                await self.store.put(LIMITER, line.name, limits.to_dict(limiter))
+                self._kept[line.name] = limiter
 
     async def doubts(self) -> None:
         """Doubts that nothing settled in time: the policy of their priority acts."""
         now = self.now()
         again = [priority for priority in Priority if self.policies[priority].when_unclear is WhenUnclear.SEND_AGAIN]
-        for message, number, _ in await self.store.doubts(again, now=now, limit=BATCH):
-            reason = "policy: send again; possible duplicate"
-            await self.store.move(message, [number], Move.SEND_AGAIN, now=now, due=now, reason=reason)
+        found = await self.store.doubts(again, now=now, limit=BATCH + len(self._left))
+        for message, number, priority in found:
+            if (message, number) not in self._left:
+                await self._doubt(message, number, self.policies[priority], now)
+        self._left.intersection_update([(message, number) for message, number, _ in found])
+
+    async def _doubt(self, message: int, number: int, policy: Policy, now: datetime) -> None:
+        entry = await self.store.entry(message)
+        move = fallback.at_deadline(policy, now=now, expires=entry.expires) if entry else None
+        if move is None:
+            self._left.add((message, number))
+            return
+        reason = "policy: send again; possible duplicate"
+        await self.store.move(message, [number], move, now=now, due=now, reason=reason)
 
     async def expire(self) -> None:
         """End what nobody took in time, and tell its sender."""
-        now = self.now()
-        for message, numbers in await self.store.expire(now=now, limit=BATCH):
-            await self.nondelivery.expired(message, numbers)
+        while expired := await self.store.expire(now=self.now(), limit=BATCH):
+            for message, numbers in expired:
+                await self.nondelivery.expired(message, numbers)
 
     async def purge(self) -> None:
         """Drop content and log entries whose time is over."""

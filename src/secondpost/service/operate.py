@@ -162,8 +162,15 @@ class Operations:
 
     # Credentials, database, health ---------------------------------------------------------------------------------
 
-    async def credentials_add(self, name: str, senders: list[str] | None = None) -> dict[str, Any]:
-        return {"name": name, "secret": await self.credentials.add(name, tuple(senders or ()))}
+    async def credentials_add(
+        self,
+        name: str,
+        senders: list[str] | None = None,
+        per_minute: int | None = None,
+        per_hour: int | None = None,
+    ) -> dict[str, Any]:
+        secret = await self.credentials.add(name, tuple(senders or ()), per_minute=per_minute, per_hour=per_hour)
+        return {"name": name, "secret": secret}
 
     async def credentials_list(self) -> list[dict[str, Any]]:
         return self.credentials.list()
@@ -203,7 +210,7 @@ class Operations:
 
     def _check_connections(self) -> list[dict[str, Any]]:
         return [
-            {"name": f"connection {row['name']}", "ok": row["state"] == "closed", "text": f"breaker {row['state']}"}
+            {"name": f"connection {row['name']}", "ok": row["state"] != "open", "text": f"breaker {row['state']}"}
             for row in self.connections.show()
             if row["enabled"]
         ]

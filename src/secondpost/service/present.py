@@ -15,6 +15,7 @@ from secondpost.errors import SecondpostError
 from secondpost.service.worker import Worker
 from secondpost.store.base import Depth, LogEntry, LogRow, Query
 
+MOST = 10_000  # rows of one page
 WORDS = {
     "sent": State.ACCEPTED, "failed": State.REJECTED,
     "waiting": State.WAITING, "unclear": State.UNCLEAR,
@@ -42,7 +43,6 @@ def query(filters: Mapping[str, Any]) -> Query:
     status = filters.get("status") or ""
     if status and status not in WORDS:
         raise SecondpostError(f"Unknown status {status!r}: use {', '.join(WORDS)}.")
-    before = filters.get("before")
     return Query(
         address=filters.get("address") or "",
         subject=filters.get("subject") or "",
@@ -50,9 +50,23 @@ def query(filters: Mapping[str, Any]) -> Query:
         connection=filters.get("connection") or "",
         since=when(filters.get("since")),
         until=when(filters.get("until")),
-        before=rfc5322.parse_id(before) if before else None,
-        limit=int(filters.get("limit") or 50),
+        before=_before(filters.get("before")),
+        limit=_limit(filters.get("limit")),
     )
+
+
+def _before(text: str | None) -> int | None:
+    try:
+        return rfc5322.parse_id(text) if text else None
+    except ValueError as error:
+        raise SecondpostError(str(error)) from None
+
+
+def _limit(number: Any) -> int:
+    text = str(number or 50)
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= MOST):
+        raise SecondpostError(f"{text[:40]!r} is not a number of rows. Give a whole number from 1 to {MOST}.")
+    return int(text)
 
 
 def after(query: Query, last: int) -> Query:

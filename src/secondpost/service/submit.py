@@ -17,13 +17,14 @@ from secondpost.core.delivery import Move
 from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.priority import Priority
 from secondpost.errors import Refusal, StoreError, StoreUnavailable
-from secondpost.service.desk import Desk
+from secondpost.service.desk import Desk, Verdict
 from secondpost.service.worker import Worker
 from secondpost.store.base import Delivery, Lease, Receipt, Store, Submission
 
 logger = logging.getLogger(__name__)
 
 INTAKE_DEADLINE = timedelta(seconds=20)  # well inside the patience of clients, which is 30 s and more
+NO_REPORT = "no report"  # among the notes: recipients whose failures nobody wants to hear of
 TOO_SLOW = "The disk is too slow. Nothing was accepted; try again later."
 NOT_KNOWN = "The disk is too slow. Whether the message was accepted is not known; send it again with the same key."
 
@@ -184,7 +185,7 @@ class Submit:
             route=verdict.connections,
             client=draft.client,
             entrypoint=draft.entrypoint,
-            notes=json.dumps(verdict.notes) if verdict.notes else "",
+            notes=_notes(draft, verdict),
             tag=draft.tag or private.get("secondpost-tag", "")[:200],
             key=draft.key or private.get("secondpost-idempotency-key", "")[:200],
             worker=self.worker.name if hold else "",
@@ -203,6 +204,15 @@ class Submit:
             self.worker.take(lease_of(submission))
             return
         self.worker.room.give(submission.message.size)
+
+
+def _notes(draft: Draft, verdict: Verdict) -> str:
+    """Why this route; and which recipients' failures the client wants no report of (RFC 3461, NOTIFY)."""
+    notes = dict(verdict.notes or {})
+    if asked := draft.dsn:
+        quiet = [to for to in draft.recipients if "FAILURE" not in asked.get(f"NOTIFY {to}", "FAILURE").upper()]
+        notes |= {NO_REPORT: quiet} if quiet else {}
+    return json.dumps(notes) if notes else ""
 
 
 def _priority(asked: Priority | None, by_rule: Priority | None, field: str) -> Priority:

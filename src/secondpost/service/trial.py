@@ -12,7 +12,7 @@ from datetime import datetime
 
 from secondpost.core import breaker, limits
 from secondpost.core.connection import Connection
-from secondpost.core.outcome import Accepted, Outcome
+from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome
 from secondpost.errors import StoreError
 from secondpost.service.line import BREAKER, LIMITER, Line
 from secondpost.service.worker import Worker
@@ -28,7 +28,7 @@ class Trials:
     store: Store
     worker: Worker
     now: Callable[[], datetime]
-    _running: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+    _running: dict[Line, "asyncio.Task[None]"] = field(default_factory=dict)
     _writing: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def changed(self, line: Line, outcome: Outcome) -> None:
@@ -36,6 +36,8 @@ class Trials:
         reply = getattr(outcome, "reply", "")
         fault = getattr(outcome, "fault", "")
         state = line.breaker.state.value
+        if getattr(outcome, "about_sender", False):
+            state = "open for one sender's domain"
         logger.warning("connection %s: breaker %s", line.name, state, extra={"fault": str(fault), "reply": reply})
         writing = asyncio.ensure_future(self._keep(line, f"{state}: {fault} {reply}".strip()))
         self._writing.add(writing)
@@ -62,36 +64,47 @@ class Trials:
 
     def watch(self, line: Line) -> None:
         """Probe the line while its breaker is open."""
-        if line.breaker.state is breaker.State.OPEN and line.name not in self._running:
+        running = self._running.get(line)
+        if line.breaker.state is breaker.State.OPEN and (running is None or running.done()):
             task = asyncio.create_task(self._probe(line))
-            self._running[line.name] = task
-            task.add_done_callback(lambda _: self._running.pop(line.name, None))
+            self._running[line] = task
+            task.add_done_callback(lambda done: self._ended(line, done))
+
+    def _ended(self, line: Line, task: "asyncio.Task[None]") -> None:
+        if self._running.get(line) is task:
+            del self._running[line]
 
     async def _probe(self, line: Line) -> None:
         while not line.retired and line.breaker.state is breaker.State.OPEN:
             pause = (breaker.retry_at(line.breaker) - self.now()).total_seconds()
             if pause > 0:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(min(pause, breaker.LONGEST_PAUSE.total_seconds()))
                 continue
             await self._sign_in(line)
 
     async def _sign_in(self, line: Line) -> None:
         started = self.now()
         line.breaker = breaker.probe(line.breaker, started)
-        verdict = await line.mailer.verify()
+        outcome = await _verified(line)
         now = self.now()
-        if isinstance(verdict.outcome, Accepted):
+        if isinstance(outcome, Accepted):
             line.breaker = breaker.signed_in(line.breaker, now)
         else:
             line.breaker = breaker.probe_failed(line.breaker, started=started, now=now)
-        await self._keep(
-            line, f"{line.breaker.state.value}: probed by signing in: {getattr(verdict.outcome, 'reply', '')}"
-        )
+        await self._keep(line, f"{line.breaker.state.value}: probed by signing in: {outcome.reply}")
 
     async def stop(self) -> None:
         for task in list(self._running.values()):
             task.cancel()
         await asyncio.gather(*self._running.values(), *self._writing, return_exceptions=True)
+
+
+async def _verified(line: Line) -> Outcome:
+    try:
+        return (await line.mailer.verify()).outcome
+    except Exception as error:
+        logger.exception("signing in failed by a fault of our own", extra={"connection": line.name})
+        return Deferred(Fault.LOCAL, f"internal error: {type(error).__name__}")
 
 
 def _digest(connection: Connection) -> str:

@@ -20,8 +20,7 @@ class Ways:
 
     def known(self, route: Sequence[str]) -> Sequence[str]:
         """The route as far as it still exists: mail of a deleted connection takes the ordinary way."""
-        existing = [name for name in route if name in self.lines]
-        return existing or self.ordinary
+        return [name for name in route if name in self.lines] or [name for name in self.ordinary if name in self.lines]
 
     def usable(self, route: Sequence[str]) -> bool:
         """Whether some connection of the route can be tried now."""
@@ -29,13 +28,19 @@ class Ways:
         return any(self.lines[name].usable(now) for name in self.known(route))
 
     def open_to(self, errand: Errand, now: datetime, *, but: str = "") -> list[Line]:
-        """The lines that may carry it now, in the order of its route."""
+        """The lines that may carry it now, in the order of its route.
+
+        Of a possible duplicate its last connection comes first: who has the first copy may notice that it is the same.
+        """
         lease = errand.lease
-        spent = lease.deliveries[0].spent
-        domain = errand.domain
+        delivery = lease.deliveries[0]
+        spent, domain = delivery.spent, errand.domain
+        route = self.known(lease.route)
+        if delivery.possible_duplicate and delivery.last in route:
+            route = tuple(dict.fromkeys((delivery.last, *route)))
         return [
             line
-            for name in self.known(lease.route)
+            for name in route
             if name not in errand.tried and name != but and name not in spent
             and (line := self.lines[name]).usable(now, domain)
         ]  # fmt: skip

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 PROBE_HEDGE = timedelta(seconds=1)  # a message that probes a recovering connection must not wait long for it
 OVERDUE = timedelta(seconds=30)  # for what has expired on its way: housekeeping ends it before it could be leased again
+LAST_SECONDS = 2.0  # at a stop, for writing down what its end interrupted
 LEASE_BATCH = 200
 Then = Callable[[], None] | None
 KINDS: dict[type[Outcome], str] = {Accepted: "accepted", Deferred: "deferred", Rejected: "rejected", Unclear: "unclear"}
@@ -75,9 +76,10 @@ class Worker:
 
     def _alike(self, lease: Lease) -> list[Lease]:
         """The lease, split where deliveries may no longer go the same ways; room is taken for each part."""
-        groups: dict[tuple[str, ...], list[Delivery]] = {}
+        groups: dict[tuple[tuple[str, ...], str], list[Delivery]] = {}
         for delivery in lease.deliveries:
-            groups.setdefault(delivery.spent, []).append(delivery)
+            first = delivery.last if delivery.possible_duplicate else ""  # they begin where the first copy may be
+            groups.setdefault((delivery.spent, first), []).append(delivery)
         if len(groups) == 1:
             return [lease]
         for _ in range(len(groups) - 1):
@@ -411,12 +413,14 @@ class Worker:
             for errand in line.drain():
                 self._put_off(errand, now, timedelta())
             line.dismiss()
-        for errand in self._on_hold:
-            self._put_off(errand, now, timedelta())
+        while self._on_hold:
+            self._put_off(self._on_hold.pop(), now, timedelta())
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
-        for task in list(self._tasks):
+        for task in self._tasks:
             task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LAST_SECONDS)
 
 
 def _not_saved(record: Record, error: BaseException) -> None:

@@ -58,6 +58,7 @@ class Delivery:
     tries: int = 0
     spent: tuple[str, ...] = ()  # connections that will never take it
     possible_duplicate: bool = False
+    last: str = ""  # the connection that tried it last
 
 
 @dataclass(slots=True, kw_only=True)

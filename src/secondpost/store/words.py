@@ -25,6 +25,11 @@ def spells(text: str, asked: str) -> bool:
     )
 
 
+def hint(asked: str) -> str:
+    """A LIKE pattern that every ASCII text fits that has the words of `asked`: its longest word."""
+    return f"%{max(words(asked), key=len, default='')}%"
+
+
 def match(*, subject: str, address: str) -> str | None:
     """The same as an FTS5 query; None when there are no words to look for."""
     asked = {"subject": words(subject), "address": words(address)}

@@ -92,7 +92,7 @@ _ACCOUNT: Final = _words(
     r"suspend|sandbox|outboundspam",
     r"not (?:yet )?(?:been )?activated",
     rf"(?:your|this|smtp|the) (?:\w+ )?account[^.]{{0,60}}{_CLOSED}",
-    rf"account (?:is |has been )?{_CLOSED}",
+    rf"account (?:is |has been )?{_CLOSED}|{_CLOSED} for (?:this|your) account",
     r"authenticat\w+ (?:is )?(?:required|needed|first|failed)",
     r"(?:must|need to|have to|please)[^.]{0,20} (?:authenticate|be authenticated|log ?in)",
     r"not (?:been )?(?:authenticated|logged in)",

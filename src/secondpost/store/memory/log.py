@@ -95,7 +95,7 @@ def _under_way(entry: Entry) -> list[dict[str, Any]]:
     going: dict[int | None, dict[str, Any]] = {}
     for delivery in entry.deliveries:
         if delivery.state == "sending":
-            attempt = {
+            attempt: dict[str, Any] = {
                 "number": delivery.attempt, "connection": delivery.connection, "started": delivery.started,
                 "ended": None, "phase": "point", "outcomes": [], "note": "", "transcript": "",
             }  # fmt: skip

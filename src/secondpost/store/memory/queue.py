@@ -126,7 +126,7 @@ class MemoryQueue:
             deliveries=[
                 Delivery(
                     number=d.number, recipient=d.recipient, tries=d.tries, spent=d.spent,
-                    possible_duplicate=d.possible_duplicate,
+                    possible_duplicate=d.possible_duplicate, last=d.connection,
                 )
                 for d in claimed
             ],

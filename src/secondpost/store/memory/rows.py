@@ -74,7 +74,7 @@ def changed(row: Row, change: Change) -> State:
 
 def write_change(row: Row, it: Record, change: Change, state: State) -> None:
     row.state, row.due, row.tries, row.spent = state, change.due, change.tries, change.spent
-    row.reason, row.possible_duplicate = change.reason, change.possible_duplicate
+    row.reason, row.possible_duplicate = change.reason, row.possible_duplicate or change.possible_duplicate
     row.attempt = it.attempt or row.attempt
     row.connection = it.connection or row.connection
     if state is not State.LEASED:

@@ -183,18 +183,23 @@ class Engine:
 
     # Between commits -----------------------------------------------------------------------------------------------
 
-    def _tidy(self, idle: bool) -> None:
-        """Move committed pages into the database, off the path of commits; when idle, see to search and reserve."""
+    def _tidy(self, idle: bool) -> bool:
+        """What can wait until no commit does: pages go into the database; when idle, see to room and the search index.
+
+        Returns whether there is more of it to do.
+        """
         if self.trouble is not None:
-            return
+            return False
+        more = False
         if idle:
             self.reserve.restore()
             if self._to_index(self.write_connection, INDEX_BATCH)[1]:
-                self._alone(lambda db: self.index(db, INDEX_BATCH))
+                more = self._alone(lambda db: self.index(db, INDEX_BATCH)) == INDEX_BATCH
         written = self.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
-        if written - self._checkpointed > (0 if idle else WAL_PAGES):
+        if written - self._checkpointed > (0 if idle and not more else WAL_PAGES):
             self.write_connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._checkpointed = written
+        return more
 
     def index(self, db: apsw.Connection, limit: int) -> int:
         """Let the search index reach further by up to `limit` messages; returns by how many."""

@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from secondpost.core.delivery import State
+from secondpost.core.ids import new_id
 from secondpost.core.message import Message
 from secondpost.core.priority import Priority
 from secondpost.store.base import Depth, LogEntry, LogRow, Query
@@ -20,11 +21,13 @@ from secondpost.store.sqlite.rows import encode, fetch, ms, names, value, when, 
 from secondpost.store.statements import statements
 from secondpost.store.tails import FileTail, tail_path
 from secondpost.store.vault import Vault
-from secondpost.store.words import match
+from secondpost.store.words import hint, match
 
 _SQL = statements("sqlite/log")
 
 _ALWAYS = 2**63 - 1
+_NEVER = 2**53  # milliseconds; new_id gives the highest id for it
+_DAY = 86_400_000
 _EVENT = ("id", "at", "kind", "connection", "message", "text")
 _DELIVERY = (
     "number", "recipient", "state", "route", "due", "worker", "fence", "attempt", "connection", "started", "tries",
@@ -86,34 +89,39 @@ def _page(db: apsw.Connection, query: Query) -> list[int]:
 
 
 def _walk(db: apsw.Connection, query: Query, state: State | None) -> list[int]:
-    """The way that is shortest for what is asked."""
-    asked = {
-        "before": _ALWAYS if query.before is None else query.before,
-        "after": -1,
-        "since": -_ALWAYS if query.since is None else ms(query.since),
-        "until": _ALWAYS if query.until is None else ms(query.until),
+    """The way that is shortest for what is asked. What a search index does not reach yet is walked by state, or whole."""
+    asked = _asked(query, state)
+    plain = {State.LEASED: "page_leased", State.SENDING: "page_leased", State.ACCEPTED: "page_all", None: "page_all"}
+    way = plain.get(state, "page_odd")
+    index = "page_matching" if asked["match"] else "page_carried" if query.connection and way == "page_all" else None
+    if index is None:
+        return _ids(db, way, asked)
+    reach = value(db, _SQL["indexed"])
+    fresh = _ids(db, way, asked | {"after": max(asked["after"], reach)})
+    left = {"before": min(asked["before"], reach + 1), "limit": asked["limit"] - len(fresh)}
+    return fresh + _ids(db, index, asked | left)
+
+
+def _asked(query: Query, state: State | None) -> dict[str, Any]:
+    """The parameters that all ways take. Dates bound ids, which are ordered by time: to a day, for mail that came slowly."""
+    since = -_ALWAYS if query.since is None else ms(query.since)
+    until = _NEVER if query.until is None else ms(query.until)
+    return {
+        "before": min(
+            _ALWAYS if query.before is None else query.before, _ALWAYS if query.until is None else new_id(until, 0)
+        ),
+        "after": -1 if query.since is None else new_id(since - _DAY, 0) - 1,
+        "since": since,
+        "until": until,
         "state": state,
         "connection": query.connection or None,
         "subject": query.subject or None,
         "address": query.address or None,
+        "subject_hint": hint(query.subject),
+        "address_hint": hint(query.address),
         "match": match(subject=query.subject, address=query.address),
         "limit": query.limit,
     }
-    if asked["match"]:
-        return _indexed(db, "page_matching", asked)
-    if state in (State.LEASED, State.SENDING):
-        return _ids(db, "page_leased", asked)
-    if state not in (State.ACCEPTED, None):
-        return _ids(db, "page_odd", asked)
-    return _indexed(db, "page_carried", asked) if query.connection else _ids(db, "page_all", asked)
-
-
-def _indexed(db: apsw.Connection, way: str, asked: dict[str, Any]) -> list[int]:
-    """By an index that is filled later: first those that it does not reach yet."""
-    reach = value(db, _SQL["indexed"])
-    fresh = _ids(db, "page_all", asked | {"after": reach})
-    left = asked["limit"] - len(fresh)
-    return fresh + _ids(db, way, asked | {"before": min(asked["before"], reach + 1), "limit": left})
 
 
 def _ids(db: apsw.Connection, way: str, asked: dict[str, Any]) -> list[int]:

@@ -4,8 +4,9 @@ Rule: states come from `core.delivery.step`; the SQL only saves them, guarded by
 """
 
 from asyncio import Future
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import apsw
 
@@ -14,7 +15,7 @@ from secondpost.core.priority import Priority
 from secondpost.store.base import Delivery, Lease, Receipt, Record, Start, Submission
 from secondpost.store.sqlite.batch import ACCEPT, RECORD, START
 from secondpost.store.sqlite.engine import Engine
-from secondpost.store.sqlite.rows import encode, fetch, ms, names, value, when
+from secondpost.store.sqlite.rows import encode, fetch, ms, names, when
 from secondpost.store.statements import statements
 
 _SQL = statements("sqlite/queue")
@@ -92,42 +93,57 @@ class SqliteQueue:
 def _lease(
     db: apsw.Connection, worker: str, routes: Sequence[tuple[str, ...]], now: int, limits: tuple[int, int]
 ) -> list[Lease]:
-    limit, byte_limit = limits
-    wanted = encode([encode(route) for route in routes])
-    known = fetch(db, _SQL["find_routes"], (wanted,))
-    leases: list[Lease] = []
-    for message, number, route in _due(db, known, now, limit):
-        size = value(db, _SQL["message_size"], (message,))
-        if len(leases) == limit or (leases and size > byte_limit):
-            break
-        byte_limit -= size
-        leases.append(_claim(db, message, (number, route), worker, now))
-    return leases
+    known = fetch(db, _SQL["find_routes"], (encode([encode(route) for route in routes]),))
+    due = _due(db, dict(known), now, limits[0])
+    facts = {row[0]: row[1:] for row in fetch(db, _SQL["due_messages"], (encode([message for message, _ in due]),))}
+    chosen = _fitting(due, facts, limits[1])
+    claimed: dict[int, list[Any]] = {}
+    asked = (step(State.WAITING, Move.LEASE), worker, encode(chosen), now)
+    for message, *delivery in fetch(db, _SQL["lease"], asked):
+        claimed.setdefault(message, []).append(delivery)
+    routes_by_number = {number: names(text) for number, text in known}
+    return [_told(message, routes_by_number[route], facts[message], claimed[message]) for message, route in chosen]
 
 
-def _due(db: apsw.Connection, routes: list[tuple[int, str]], now: int, limit: int) -> Iterator[tuple[int, int, str]]:
-    """Messages with due deliveries, with the route: urgent first, then by due."""
+def _due(db: apsw.Connection, routes: dict[int, str], now: int, limit: int) -> list[tuple[int, int]]:
+    """Messages with due deliveries, each with the number of its route: urgent first, then by due."""
+    found: list[tuple[int, int]] = []
     for priority in Priority:
-        found = [
-            (first, message, number, route)
-            for number, route in routes
-            for message, first in fetch(db, _SQL["find_due"], (number, priority, now, 4 * limit))
-        ]
-        for _first, message, number, route in sorted(found):
-            yield message, number, route
+        if len(found) < limit:
+            of_this = [
+                (first, message, route)
+                for route in routes
+                for message, first in fetch(db, _SQL["find_due"], (route, priority, now, 4 * limit))
+            ]
+            found += [(message, route) for _first, message, route in sorted(of_this)]
+    return found[:limit]
 
 
-def _claim(db: apsw.Connection, message: int, route: tuple[int, str], worker: str, now: int) -> Lease:
-    leased = step(State.WAITING, Move.LEASE)
-    rows = fetch(db, _SQL["lease_message"], (leased, worker, message, route[0], now))
-    sender, priority, expires, accepted, size = fetch(db, _SQL["leased_message"], (message,))[0]
+def _fitting(due: list[tuple[int, int]], facts: dict[int, Any], byte_limit: int) -> list[tuple[int, int]]:
+    """As many of them as fit the limit, but always one."""
+    for place, (message, _route) in enumerate(due):
+        byte_limit -= facts[message][4]
+        if byte_limit < 0 and place:
+            return due[:place]
+    return due
+
+
+def _told(message: int, route: tuple[str, ...], facts: tuple[Any, ...], claimed: list[Any]) -> Lease:
+    sender, priority, expires, accepted, size = facts
     deliveries = [
-        Delivery(number=number, recipient=recipient, tries=tries, spent=names(spent), possible_duplicate=bool(doubled))
-        for number, recipient, tries, spent, doubled, _fence in sorted(rows)
+        Delivery(
+            number=number,
+            recipient=recipient,
+            tries=tries,
+            spent=names(spent),
+            possible_duplicate=bool(doubled),
+            last=last or "",
+        )
+        for number, recipient, tries, spent, doubled, last, _fence in sorted(claimed)
     ]
     return Lease(
         id=message, sender=sender, priority=Priority(priority), expires=when(expires), accepted=when(accepted),
-        route=names(route[1]), fence=rows[0][5], deliveries=deliveries, size=size,
+        route=route, fence=claimed[0][6], deliveries=deliveries, size=size,
     )  # fmt: skip
 
 
@@ -156,7 +172,7 @@ def _expire(db: apsw.Connection, now: int, limit: int) -> list[tuple[int, tuple[
     expired: dict[int, list[int]] = {}
     state = step(State.WAITING, Move.EXPIRE)
     for message, number in fetch(db, _SQL["find_expired"], (now, limit)):
-        db.execute(_SQL["move"], (state, None, "nobody took it in time", False, message, number))
+        db.execute(_SQL["expire"], (state, "nobody took it in time", message, number))
         expired.setdefault(message, []).append(number)
     return [(message, tuple(sorted(numbers))) for message, numbers in expired.items()]
 

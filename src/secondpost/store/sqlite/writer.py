@@ -24,9 +24,12 @@ PAUSE = 1.0  # seconds without asks after which the thread tidies up
 
 
 class Writer:
-    """`work` answers a batch, in order, with values or errors. `tidy` is called after each, and when idle (True)."""
+    """`work` answers a batch, in order, with values or errors. `tidy` is called after each, and when idle (True).
 
-    def __init__(self, work: Callable[[list[Ask]], list[Any]], tidy: Callable[[bool], None]) -> None:
+    When idle it is called again at once as long as it says that there is more to do and nothing is asked for.
+    """
+
+    def __init__(self, work: Callable[[list[Ask]], list[Any]], tidy: Callable[[bool], bool]) -> None:
         self._work = work
         self._tidy = tidy
         self._loop = asyncio.get_running_loop()
@@ -60,8 +63,9 @@ class Writer:
         await self._loop.run_in_executor(None, self._thread.join)
 
     def _run(self) -> None:
+        pause = PAUSE
         while True:
-            rung = self._bell.acquire(timeout=PAUSE)
+            rung = self._bell.acquire(timeout=pause)
             self._rung = False  # before looking, so that what is asked from here on rings again
             while asks := self._take():
                 self._answer(asks)
@@ -70,8 +74,7 @@ class Writer:
                     time.sleep(GATHER)
             if self._closing:
                 return
-            if not rung:
-                self._safely_tidy(True)
+            pause = PAUSE if rung or not self._safely_tidy(True) else 0
 
     def _take(self) -> list[Ask]:
         """The oldest asks. Slicing and deleting are each one step for other threads, which only append."""
@@ -88,11 +91,12 @@ class Writer:
             answers = [told] * len(asks)
         self._loop.call_soon_threadsafe(_resolve, asks, answers)
 
-    def _safely_tidy(self, idle: bool) -> None:
+    def _safely_tidy(self, idle: bool) -> bool:
         try:
-            self._tidy(idle)
+            return self._tidy(idle)
         except Exception:
             logger.exception("tidying the database failed; it will be tried again")
+            return False
 
 
 def _resolve(asks: list[Ask], answers: list[Any]) -> None:

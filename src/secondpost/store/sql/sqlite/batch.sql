@@ -66,7 +66,7 @@ BEGIN
         tries = j.value ->> 7,
         spent = j.value ->> 8,
         reason = j.value ->> 9,
-        possible_duplicate = j.value ->> 10,
+        possible_duplicate = max(possible_duplicate, j.value ->> 10), -- once it is one it stays one
         attempt = coalesce(j.value ->> 11, delivery.attempt),
         connection = coalesce(j.value ->> 12, delivery.connection),
         worker = j.value ->> 13

@@ -1,15 +1,22 @@
 -- content: the sealed content of a message.
 SELECT head, tail, sealed FROM content WHERE message = ?;
 
--- page_all: along the messages. All pages take the same filters and give ids, newest first; they differ in what they walk along, so
--- that a page is found by an index whichever filter is narrow. A filter that is NULL does not filter.
+-- page_all: along the messages. All pages take the same filters and give ids, newest first; they differ in what they walk
+-- along, so that a page is found by an index whichever filter is narrow. A filter that is NULL does not filter. A hint is the
+-- longest word looked for: text in ASCII without it need not be looked at by `spells`, which is Python and slow.
 SELECT id FROM message
 WHERE id < :before AND id > :after AND accepted >= :since AND accepted < :until
     AND (:state IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND state = :state))
     AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND connection = :connection))
-    AND (:subject IS NULL OR spells(subject, :subject))
-    AND (:address IS NULL OR spells(
-        sender || ' ' || from_email || ' ' || (SELECT group_concat(recipient, ' ') FROM delivery WHERE message = message.id), :address
+    AND (:subject IS NULL OR (
+        (subject LIKE :subject_hint OR subject GLOB '*[^ -~]*') AND spells(subject, :subject)
+    ))
+    AND (:address IS NULL OR (
+        SELECT (text LIKE :address_hint OR text GLOB '*[^ -~]*') AND spells(text, :address)
+        FROM (
+            SELECT sender || ' ' || from_email || ' ' || group_concat(recipient, ' ') AS text
+            FROM delivery AS other WHERE other.message = message.id
+        )
     ))
 ORDER BY id DESC
 LIMIT :limit;
@@ -19,6 +26,16 @@ SELECT DISTINCT delivery.message FROM delivery JOIN message ON message.id = deli
 WHERE state = :state AND state IN ('waiting', 'unclear', 'rejected', 'expired', 'cancelled')
     AND delivery.message < :before AND delivery.message > :after AND accepted >= :since AND accepted < :until
     AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery AS other WHERE other.message = id AND other.connection = :connection))
+    AND (:subject IS NULL OR (
+        (subject LIKE :subject_hint OR subject GLOB '*[^ -~]*') AND spells(subject, :subject)
+    ))
+    AND (:address IS NULL OR (
+        SELECT (text LIKE :address_hint OR text GLOB '*[^ -~]*') AND spells(text, :address)
+        FROM (
+            SELECT sender || ' ' || from_email || ' ' || group_concat(recipient, ' ') AS text
+            FROM delivery AS other WHERE other.message = message.id
+        )
+    ))
 ORDER BY delivery.message DESC
 LIMIT :limit;
 
@@ -27,6 +44,16 @@ SELECT DISTINCT delivery.message FROM delivery INDEXED BY delivery_leased JOIN m
 WHERE worker IS NOT NULL AND state = :state
     AND delivery.message < :before AND delivery.message > :after AND accepted >= :since AND accepted < :until
     AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery AS other WHERE other.message = id AND other.connection = :connection))
+    AND (:subject IS NULL OR (
+        (subject LIKE :subject_hint OR subject GLOB '*[^ -~]*') AND spells(subject, :subject)
+    ))
+    AND (:address IS NULL OR (
+        SELECT (text LIKE :address_hint OR text GLOB '*[^ -~]*') AND spells(text, :address)
+        FROM (
+            SELECT sender || ' ' || from_email || ' ' || group_concat(recipient, ' ') AS text
+            FROM delivery AS other WHERE other.message = message.id
+        )
+    ))
 ORDER BY delivery.message DESC
 LIMIT :limit;
 

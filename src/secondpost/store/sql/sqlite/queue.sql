@@ -9,21 +9,22 @@ FROM (
 GROUP BY message
 ORDER BY first, message;
 
--- message_size: for the byte limit.
-SELECT size FROM message WHERE id = ?;
+-- due_messages: what the worker needs to know of them.
+SELECT id, sender, priority, expires, accepted, size FROM message WHERE id IN (SELECT value FROM json_each(?));
 
--- lease_message: claim all due deliveries of a message on a route. The fence grows past every one before it.
+-- lease: claim all due deliveries of messages, each on one route. The fence grows past every one before it.
 UPDATE delivery
 SET
     state = ?1,
     worker = ?2,
     due = NULL,
-    fence = (SELECT max(fence) + 1 FROM delivery AS other WHERE other.message = ?3)
-WHERE message = ?3 AND route = ?4 AND state = 'waiting' AND due <= ?5
-RETURNING number, recipient, tries, spent, possible_duplicate, fence;
-
--- leased_message: what the worker needs to know of it.
-SELECT sender, priority, expires, accepted, size FROM message WHERE id = ?;
+    fence = (SELECT max(fence) + 1 FROM delivery AS other WHERE other.message = delivery.message)
+FROM json_each(?3) AS j
+WHERE delivery.message = j.value ->> 0
+    AND delivery.route = j.value ->> 1
+    AND delivery.state = 'waiting'
+    AND delivery.due <= ?4
+RETURNING message, number, recipient, tries, spent, possible_duplicate, connection, fence;
 
 -- open_routes: routes with an open delivery. One seek for each route; leases and doubts are few.
 SELECT names FROM route
@@ -41,8 +42,7 @@ ON CONFLICT (name) DO UPDATE SET boot = excluded.boot, expires = excluded.expire
 -- lost_leases: of workers that are not known to live, or of all but one's own. A worker nobody knows is dead: it needs no row.
 SELECT message, number, state, priority, fence, attempt, connection, started, possible_duplicate
 FROM delivery INDEXED BY delivery_leased
-WHERE worker IS NOT NULL
-    AND worker <> ?2
+WHERE (worker < ?2 OR worker > ?2) -- not `<>`: one's own, which are most, are stepped over
     AND (?1 OR worker NOT IN (SELECT name FROM worker WHERE expires > ?3))
 ORDER BY message, number
 LIMIT ?4;
@@ -67,6 +67,9 @@ DELETE FROM worker WHERE name <> ?2 AND (?1 OR expires <= ?3);
 
 -- find_expired: waiting deliveries whose time is over.
 SELECT message, number FROM delivery WHERE state = 'waiting' AND expires <= ? ORDER BY expires LIMIT ?;
+
+-- expire: nobody took it in time.
+UPDATE delivery SET state = ?, due = NULL, reason = ? WHERE message = ? AND number = ?;
 
 -- find_doubts: unclear deliveries whose policy is due.
 SELECT message, number, priority FROM delivery
