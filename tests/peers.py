@@ -104,7 +104,9 @@ class Postfix:
         (self.folder / "etc/main.cf").write_text(MAIN.format(folder=self.folder, relay_to=self.relay_to))
         (self.folder / "etc/master.cf").write_text(MASTER.format(port=self.port))
         command = [str(find("postfix")), "-c", str(self.folder / "etc"), "start-fg"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         wait_for_port(self.port, 20)
         return self
 

@@ -6,6 +6,7 @@ they arrive.
 
 import asyncio
 import json
+import logging
 import shutil
 import signal
 import smtplib
@@ -171,6 +172,7 @@ def run(*, stay: bool, json: bool) -> int:
 
 
 async def _run(*, stay: bool, as_json: bool) -> int:
+    logging.getLogger("secondpost").setLevel(logging.ERROR)  # the story tells of breakers in its own words
     folder = Path(tempfile.mkdtemp(prefix="secondpost-demo-"))
     demo = Demo(say=(lambda _: None) if as_json else print)
     await demo.primary.start()

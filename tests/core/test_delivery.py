@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secondpost.core.delivery import FINAL, OPEN, TABLE, IllegalMove, Move, State, step
-from secondpost.core.fallback import Done, Doubt, NextConnection, Standing, at_deadline, decide
+from secondpost.core.fallback import Done, Doubt, NextConnection, Standing, decide
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
-from secondpost.core.priority import DEFAULTS, Policy, Priority
+from secondpost.core.priority import DEFAULTS, Policy, Priority, WhenUnclear
 
 NOW = datetime(2026, 8, 3, 10, 0, tzinfo=UTC)
 
@@ -159,11 +159,10 @@ class Life:
             assert self.attempts < 500, "it never ends"
             self.now = max(self.now, self.due) + timedelta(seconds=1)
             if self.state is State.UNCLEAR:
-                move = at_deadline(self.policy, now=self.now, expires=self.expires)
-                if move is None:
+                if self.policy.when_unclear is WhenUnclear.HOLD or self.now >= self.expires:
                     return  # held for a person
                 self.sent_again += 1
-                self.state = step(self.state, move)
+                self.state = step(self.state, Move.SEND_AGAIN)
             elif self.now >= self.expires:
                 self.state = step(self.state, Move.EXPIRE)
             else:

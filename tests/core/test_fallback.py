@@ -18,13 +18,12 @@ from secondpost.core.fallback import (
     NextConnection,
     Standing,
     Wait,
-    at_deadline,
     decide,
     rest,
     route,
 )
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
-from secondpost.core.priority import DEFAULTS, Priority, WhenUnclear
+from secondpost.core.priority import DEFAULTS, Priority
 
 NOW = datetime(2026, 8, 3, 10, 0, tzinfo=UTC)
 URGENT, NORMAL, BULK = (DEFAULTS[priority] for priority in Priority)
@@ -243,23 +242,6 @@ def test_a_delivery_fails_only_when_it_was_refused_and_nobody_else_may_take_it(o
 
 def test_the_waits_of_a_kind_are_named():
     assert (timedelta(minutes=5), timedelta(minutes=1)) == (SENDER_WAIT, LOCAL_WAIT)
-
-
-# The end of a doubt
-
-
-@pytest.mark.parametrize(
-    ("policy", "now", "move"),
-    [
-        (URGENT, NOW, Move.SEND_AGAIN),
-        (NORMAL, NOW, Move.SEND_AGAIN),
-        (BULK, NOW, None),
-        (NORMAL, NOW + timedelta(days=2), None),
-        (replace(BULK, when_unclear=WhenUnclear.SEND_AGAIN), NOW, Move.SEND_AGAIN),
-    ],
-)
-def test_a_doubt_that_nothing_settled_follows_the_policy_while_the_message_is_worth_it(policy, now, move):
-    assert at_deadline(policy, now=now, expires=NOW + timedelta(days=2)) == move
 
 
 # Routes

@@ -104,5 +104,9 @@ def describe(gateway, mark, acknowledged, primary, backup):
     gateway.kill()
     told = "acknowledged" if acknowledged else "not acknowledged"
     if copies == 1:
-        return f"{told}, sent once" if status in {"accepted", "unclear"} else f"{told}, sent once and {status or 'gone'}"
-    return f"{told}, " + ({"unclear": "unclear", "": "nothing sent"}.get(status, status) if not copies else f"sent {copies} times")
+        return (
+            f"{told}, sent once" if status in {"accepted", "unclear"} else f"{told}, sent once and {status or 'gone'}"
+        )
+    return f"{told}, " + (
+        {"unclear": "unclear", "": "nothing sent"}.get(status, status) if not copies else f"sent {copies} times"
+    )

@@ -12,7 +12,7 @@ from secondpost.core import limits, retry
 from secondpost.core.connection import Connection
 from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
-from secondpost.core.priority import Policy, WhenUnclear
+from secondpost.core.priority import Policy
 
 SENDER_WAIT = timedelta(minutes=5)  # their view of a sender's domain changes slowly
 LOCAL_WAIT = timedelta(minutes=1)  # our own trouble: a disk, a bug
@@ -59,7 +59,7 @@ class Gate(_Decision):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt(_Decision):
-    """They may have it, so nothing else may send it. At `due` the priority's policy acts (`at_deadline`)."""
+    """They may have it, so nothing else may send it. At `due` the priority's policy acts."""
 
     due: datetime
     moves: tuple[Move, ...] = (Move.DOUBT,)
@@ -193,13 +193,3 @@ def rest(age: timedelta) -> timedelta:
     The route says how long it really waits. This only keeps one that nobody can carry from being asked for in a loop.
     """
     return min(max(age / 10, timedelta(seconds=1)), retry.STEPS[0])
-
-
-def at_deadline(policy: Policy, *, now: datetime, expires: datetime) -> Move | None:
-    """What becomes of a doubt that nothing settled until its due time. None: it stays unclear, for a person to settle.
-
-    A message whose time is over is not sent again: a late second copy helps nobody.
-    """
-    if policy.when_unclear is WhenUnclear.SEND_AGAIN and now < expires:
-        return Move.SEND_AGAIN
-    return None

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from secondpost.core import fallback, limits
+from secondpost.core import limits
+from secondpost.core.delivery import Move
 from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import StoreError
 from secondpost.service.line import LIMITER
@@ -42,7 +43,6 @@ class Housekeeping:
     alone: bool = True
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
     _kept: dict[str, limits.Limiter] = field(default_factory=dict)
-    _left: set[tuple[int, int]] = field(default_factory=set)  # doubts past their expiry: a person settles them
 
     def start(self) -> None:
         """Begin all duties."""
@@ -110,20 +110,10 @@ class Housekeeping:
         """Doubts that nothing settled in time: the policy of their priority acts."""
         now = self.now()
         again = [priority for priority in Priority if self.policies[priority].when_unclear is WhenUnclear.SEND_AGAIN]
-        found = await self.store.doubts(again, now=now, limit=BATCH + len(self._left))
-        for message, number, priority in found:
-            if (message, number) not in self._left:
-                await self._doubt(message, number, self.policies[priority], now)
-        self._left.intersection_update([(message, number) for message, number, _ in found])
-
-    async def _doubt(self, message: int, number: int, policy: Policy, now: datetime) -> None:
-        entry = await self.store.entry(message)
-        move = fallback.at_deadline(policy, now=now, expires=entry.expires) if entry else None
-        if move is None:
-            self._left.add((message, number))
-            return
-        reason = "policy: send again; possible duplicate"
-        await self.store.move(message, [number], move, now=now, due=now, reason=reason)
+        for message, number, _ in await self.store.doubts(again, now=now, limit=BATCH):
+            reason = "nothing settled the doubt in time, so the policy sends it again: a possible duplicate"
+            if await self.store.move(message, [number], Move.SEND_AGAIN, now=now, due=now, reason=reason):
+                await self.store.event("policy", at=now, message=message, text=f"#{number}: {reason}")
 
     async def expire(self) -> None:
         """End what nobody took in time, and tell its sender."""

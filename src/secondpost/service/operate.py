@@ -145,6 +145,7 @@ class Operations:
             raise SecondpostError(
                 f"Message {id} has no delivery{state} now. Nothing was changed; see: secondpost log show {id}"
             )
+        await self.store.event("person", at=now, message=self._id(id), text=reason)
         return moved
 
     async def send(self, **fields: Any) -> dict[str, Any]:

@@ -132,6 +132,7 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _delivery(delivery: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     plain = _plain(delivery)
+    plain["attempt"] = rfc5322.id_text(delivery["attempt"]) if delivery.get("attempt") else None
     if delivery["state"] == State.UNCLEAR:
         again = policy.when_unclear is WhenUnclear.SEND_AGAIN
         plain["next"] = (

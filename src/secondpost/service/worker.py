@@ -71,8 +71,9 @@ class Worker:
 
     def take(self, lease: Lease) -> None:
         """Carry a lease whose room was taken before."""
+        again = any(delivery.possible_duplicate for delivery in lease.deliveries)
         for alike in self._alike(lease):
-            self.dispatch(Errand(alike))
+            self.dispatch(Errand(alike, note="sent again after a doubt: a possible duplicate" if again else ""))
 
     def _alike(self, lease: Lease) -> list[Lease]:
         """The lease, split where deliveries may no longer go the same ways; room is taken for each part."""
