@@ -7,6 +7,7 @@ Rule: nothing of Secondpost is imported here. What these tests claim, anybody ca
 import itertools
 import json
 import os
+import shutil
 import signal
 import smtplib
 import socket
@@ -23,6 +24,8 @@ from tests.provider import HOST, Provider, free_port, wait_until
 
 ROOT = Path(__file__).parent.parent
 START_WITHIN = 20
+# A test run that is killed takes its gateways along (util-linux; elsewhere they stay).
+END_WITH_US = [setpriv, "--pdeathsig", "KILL"] if (setpriv := shutil.which("setpriv")) else []
 _marks = itertools.count(1)
 
 
@@ -41,12 +44,10 @@ class Gateway:
         backup: Provider | Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
-        prefix: Iterable[str] = (),
     ) -> None:
         self.folder, self.port, self.http_port = folder, free_port(), free_port()
         self.config = folder / "secondpost.toml"
         self.data = folder / "data"
-        self.prefix = list(prefix)
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SECONDPOST_", "DATABASE_URL"))
         }
@@ -85,7 +86,7 @@ class Gateway:
 
     @property
     def command(self) -> list[str]:
-        return [*self.prefix, sys.executable, "-m", "secondpost", "--config", str(self.config)]
+        return [*END_WITH_US, sys.executable, "-m", "secondpost", "--config", str(self.config)]
 
     def start(self) -> Self:
         self.launch()
@@ -138,7 +139,7 @@ class Gateway:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def report(self) -> str:
-        """For the message of a failed test: what waits, what is known of the first that are not accepted, what was printed."""
+        """For the message of a failed test: what waits, the stories of the first not accepted, what was printed."""
         lines = [self.run("queue").stdout]
         with suppress(AssertionError, ValueError):
             open_ones = [row["id"] for row in self.log().values() if row["status"] != "accepted"]

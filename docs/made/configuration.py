@@ -6,9 +6,9 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from made.tables import code, table, toml
 from pydantic.fields import FieldInfo
 
+from made.tables import code, table, toml
 from secondpost import mailers
 from secondpost.config import settings
 from secondpost.config.kinds import Listener
@@ -22,6 +22,7 @@ HEADS = ("setting", "built-in", "kind", "what it is")
 KINDS: dict[Any, str] = {
     bool: "true or false", int: "number", str: "text", timedelta: "span", Path: "path", Listener: "`host:port`",
 }  # fmt: skip
+LISTED = {"text": "texts", "table": "tables"}
 
 
 def part() -> str:
@@ -76,7 +77,7 @@ def _kinds(annotation: Any) -> Iterator[str]:
     elif origin is Annotated:
         yield from _kinds(inner[0])
     elif origin is tuple:
-        yield f"list of {', '.join(_kinds(inner[0]))}"
+        yield f"list of {', '.join(LISTED.get(kind, kind) for kind in _kinds(inner[0]))}"
     elif origin is Literal:
         yield " or ".join(code(f'"{word}"') for word in inner)
     elif annotation is not type(None):
@@ -98,8 +99,13 @@ def _mailers() -> Iterator[str]:
     for name in sorted(mailers.MAILERS):
         mailer = mailers.find(name)
         yield f'### `mailer = "{name}"`: {mailer.title}'
-        rows = [(code(it.name), toml(it.default), _mailer_kind(it), f"{it.label}. {it.help}".strip()) for it in mailer.settings]
+        rows = [(code(it.name), toml(it.default), _mailer_kind(it), _about(it)) for it in mailer.settings]
         yield table(HEADS, rows) if rows else "It has no settings of its own."
+
+
+def _about(setting: Setting) -> str:
+    needed = "Must be given. " if setting.required else ""
+    return f"{setting.label}. {needed}{setting.help}".strip()
 
 
 def _mailer_kind(setting: Setting) -> str:

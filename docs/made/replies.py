@@ -1,10 +1,10 @@
 """reference/smtp-replies.md: every reply of the SMTP entrypoint that is the same each time."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 
 from made.tables import code, table
-
 from secondpost.entrypoints import smtp_answers
 from secondpost.wire import server_content, server_replies
 
@@ -21,7 +21,11 @@ def part() -> str:
     found = sorted(set(_replies()))
     chapters = []
     for digit, title in CHAPTERS.items():
-        rows = [(code(number), code(status) if status else "–", text) for number, status, text in found if number[0] == digit]
+        rows = [
+            (code(number), code(status) if status else "–", text)
+            for number, status, text in found
+            if number.startswith(digit)
+        ]
         chapters += [f"### {title}", table(("code", "status", "text"), rows)]
     return "\n\n".join(chapters)
 
@@ -32,4 +36,5 @@ def _replies() -> Iterator[tuple[str, str, str]]:
         for value in vars(module).values():
             if isinstance(value, bytes) and (match := REPLY.fullmatch(value)):
                 number, status, text = (part.decode() if part else "" for part in match.groups())
-                yield number, status, text.replace("<", "&lt;")
+                text = f"{text} ({b64decode(text).decode()})" if number == "334" and text else text
+                yield number, status, text.replace("<", "&lt;") or "(nothing)"

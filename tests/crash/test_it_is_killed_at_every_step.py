@@ -62,7 +62,7 @@ def is_traced(thread):
 
 
 def steps_of_a_life(launch, primary, folder):
-    """(call, n) for each of the calls that the busiest thread makes, from the first byte of a message to its checkpoint."""
+    """(call, n) for each call that the busiest thread makes, from the first byte of a message to its checkpoint."""
     trace, gateway = folder / "trace", launch()
     with traced(gateway, "-o", str(trace), "-e", f"trace={','.join(CALLS)}"):
         mark = gateway.send()

@@ -14,12 +14,15 @@ import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from tests import peers
 from tests.gateway import ROOT
+from tests.provider import wait_until
 
 CUTS = int(os.environ.get("SECONDPOST_POWER_CUTS", "12"))
 CONTROL_CUTS = 20
@@ -36,13 +39,13 @@ class Disk:
         self.image, self.mount_point = folder / "image", folder / "disk"
         self.mount_point.mkdir()
         with self.image.open("wb") as file:
-            file.truncate(256 * 2**20)
+            file.truncate(96 * 2**20)
         subprocess.run(["mkfs.ext4", "-q", self.image], check=True)
 
     def mount(self) -> None:
-        if subprocess.run(
-            ["mount", "-o", "loop", self.image, self.mount_point], check=False, capture_output=True
-        ).returncode:
+        attached = subprocess.run(["losetup", "-f", "--show", self.image], check=False, capture_output=True, text=True)
+        self.device = attached.stdout.strip()
+        if subprocess.run(["mount", self.device, self.mount_point], check=False, capture_output=True).returncode:
             peers.lacking("may not mount a loop device")
 
     def cut(self) -> None:
@@ -51,17 +54,25 @@ class Disk:
         os.close(handle)
 
     def unmount(self) -> None:
-        for _ in range(50):
-            if subprocess.run(["umount", self.mount_point], check=False, capture_output=True).returncode == 0:
-                return
-            time.sleep(0.05)
-        subprocess.run(["umount", "-l", self.mount_point], check=False)
+        """A process that was born meanwhile may hold it for a moment."""
+        wait_until(
+            lambda: subprocess.run(["umount", self.mount_point], check=False, capture_output=True).returncode == 0, 5
+        )
+        subprocess.run(["losetup", "-d", self.device], check=True)
+
+    def revive(self) -> None:
+        """Mount a copy of what reached the disk, so that nobody can be handed the dead file system again."""
+        self.unmount()
+        copy = self.image.with_name(f"{self.image.name}+")
+        subprocess.run(["cp", "--sparse=always", self.image, copy], check=True)
+        copy.replace(self.image)
+        self.mount()
 
 
 @pytest.fixture
 def disk(tmp_path):
     peers.requires_root()
-    peers.requires("mkfs.ext4", "mount")
+    peers.requires("mkfs.ext4", "losetup")
     disk = Disk(tmp_path)
     disk.mount()
     yield disk
@@ -71,18 +82,31 @@ def disk(tmp_path):
 def one_cut(disk: Disk, first: int, *options: str) -> set[int]:
     """Accept for a moment, cut the power, and return what was acknowledged."""
     command = [sys.executable, str(ACCEPTOR), "accept", str(disk.mount_point / "data"), str(first), *options]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT)
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, env=ENVIRONMENT)
     assert child.stdout
     assert child.stdout.readline() == b"ready\n"
     time.sleep(random.uniform(0.005, 0.15))
+    heard = heard_so_far(child.stdout)
     disk.cut()
     child.kill()
-    heard = child.stdout.read()
     child.wait()
     child.stdout.close()
-    disk.unmount()
-    disk.mount()
+    disk.revive()
     return {int(line) for line in heard.split(b"\n")[:-1]}
+
+
+def heard_so_far(pipe: IO[bytes]) -> bytes:
+    """What was acknowledged before the cut. Later words do not count, since nobody hears a machine without power.
+
+    They must not: an fdatasync that runs into the shutdown may report success for nothing. Seen with a bare write
+    and fdatasync in this rig, once in 150 cuts.
+    """
+    os.set_blocking(pipe.fileno(), False)
+    heard = b""
+    with suppress(BlockingIOError):
+        while block := os.read(pipe.fileno(), 1 << 16):
+            heard += block
+    return heard
 
 
 def survivors(disk: Disk) -> set[int]:

@@ -33,6 +33,7 @@ AFTER: dict[str, tuple[Outcome, ...]] = {
     "trouble": (Deferred(Fault.PROVIDER, "451 4.3.0 try later"),),
     "refused": (Rejected(Fault.PROVIDER, "554 never"),),
     "some": (Accepted("250 ok"), Deferred(Fault.PROVIDER, "451 4.3.0 try later")),
+    "some refused": (Deferred(Fault.PROVIDER, "451 4.3.0 try later"), Rejected(Fault.PROVIDER, "554 never")),
     "some lost": (Unclear("the line was lost"), Rejected(Fault.RECIPIENT, "550 5.1.1 no such user")),
 }
 FATES = st.sampled_from([*BEFORE, *AFTER, "taken", "taken"])
@@ -47,6 +48,8 @@ class Stage:
     gates: list["asyncio.Future[None]"] = field(default_factory=list)
     crossing: set[tuple[int, str]] = field(default_factory=set)
     copies: Counter[tuple[int, str]] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    never: set[tuple[int, str, str]] = field(default_factory=set)  # who refused for good, by connection
 
     async def gate(self) -> None:
         gate = held()
@@ -124,13 +127,18 @@ class StagedMailer(ScriptedMailer):
         if not await crossing.take():
             return Report(outcomes=(DOWN,) * len(parcel.recipients), phase=Phase.BODY, abandoned=True)
         carried = {(parcel.id, recipient) for recipient in parcel.recipients}
-        assert not carried & stage.crossing, "two attempts are past the point of no return at once"
+        if {(*one, self.connection.name) for one in carried} & stage.never:
+            stage.faults.append("a connection that never will was asked again")
+        if carried & stage.crossing:
+            stage.faults.append("two attempts are past the point of no return at once")
         stage.crossing |= carried
         await stage.gate()
         stage.crossing -= carried
         outcomes = tuple(AFTER[fate][n % len(AFTER[fate])] for n in range(len(parcel.recipients)))
         for recipient, outcome in zip(parcel.recipients, outcomes, strict=True):
             stage.copies[parcel.id, recipient] += isinstance(outcome, Accepted | Unclear)
+            if isinstance(outcome, Rejected):
+                stage.never.add((parcel.id, recipient, self.connection.name))
         return Report(outcomes=outcomes, phase=Phase.POINT)
 
 
@@ -140,7 +148,7 @@ async def play(fates: list[str], choices: list[int], priorities: list[Priority],
     for priority in Priority:
         office.policy(priority, hedge_after=None if priority is Priority.BULK else timedelta(milliseconds=1))
     for name, mailer in office.mailers.items():
-        office.line(name).mailer = StagedMailer(mailer.connection, capacity=2, stage=stage)
+        office.line(name).mailer = StagedMailer(mailer.connection, capacity=1, stage=stage)
     prepare(office)
     messages = [
         (await office.submit(office.draft("a@example.net", "b@example.net", priority=priority))).id
@@ -162,7 +170,8 @@ async def play(fates: list[str], choices: list[int], priorities: list[Priority],
 
 
 def check(office: Office, stage: Stage) -> None:
-    """Nothing is left behind."""
+    """Nothing is left behind, and nothing happened that must not."""
+    assert stage.faults == []
     assert (office.worker.room.count, office.worker.room.bytes) == (0, 0)
     assert not stage.crossing
     assert max(stage.copies.values(), default=0) <= 1

@@ -8,7 +8,23 @@ from hypothesis import strategies as st
 from secondpost.store.words import match, spells
 
 WORDS = st.sampled_from(
-    ["Your", "café", "CAFE", "order", "ord", "no-reply", "a@b.org", "x_y", "ß", "42", "…", "日本", "o'neil"]
+    [
+        "Your",
+        "café",
+        "CAFE",
+        "order",
+        "ord",
+        "no-reply",
+        "a@b.org",
+        "a@b.or",
+        "b.org",
+        "x_y",
+        "ß",
+        "42",
+        "…",
+        "日本",
+        "o'neil",
+    ]
 )
 TEXTS = st.lists(WORDS, max_size=6).map(" ".join)
 

@@ -28,6 +28,9 @@ _SQL = statements("sqlite/log")
 _ALWAYS = 2**63 - 1
 _NEVER = 2**53  # milliseconds; new_id gives the highest id for it
 _DAY = 86_400_000
+_MANY = 5000
+_LOOK = 1000
+_WAYS = {State.LEASED: "page_leased", State.SENDING: "page_leased", State.ACCEPTED: "page_all", None: "page_all"}
 _EVENT = ("id", "at", "kind", "connection", "message", "text")
 _DELIVERY = (
     "number", "recipient", "state", "route", "due", "worker", "fence", "attempt", "connection", "started", "tries",
@@ -89,27 +92,27 @@ def _page(db: apsw.Connection, query: Query) -> list[int]:
 
 
 def _walk(db: apsw.Connection, query: Query, state: State | None) -> list[int]:
-    """The way that is shortest for what is asked. What a search index does not reach yet is walked by state, or whole."""
+    """The way that is shortest for what is asked. What a search index does not reach yet is walked."""
     asked = _asked(query, state)
-    plain = {State.LEASED: "page_leased", State.SENDING: "page_leased", State.ACCEPTED: "page_all", None: "page_all"}
-    way = plain.get(state, "page_odd")
-    index = "page_matching" if asked["match"] else "page_carried" if query.connection and way == "page_all" else None
-    if index is None:
+    way = _WAYS.get(state, "page_odd")
+    index = "page_matching" if asked["match"] else "page_carried" if query.connection else None
+    narrow = way == "page_leased" or (way == "page_odd" and not value(db, _SQL["many_odd"], (state, _MANY)))
+    if index is None or narrow:
         return _ids(db, way, asked)
     reach = value(db, _SQL["indexed"])
+    if asked["match"]:  # words that many messages have are soon found among the newest; FTS5 would gather all of them
+        reach = min(reach, value(db, _SQL["newest"], (asked["before"], _LOOK)) or 0)
     fresh = _ids(db, way, asked | {"after": max(asked["after"], reach)})
     left = {"before": min(asked["before"], reach + 1), "limit": asked["limit"] - len(fresh)}
     return fresh + _ids(db, index, asked | left)
 
 
 def _asked(query: Query, state: State | None) -> dict[str, Any]:
-    """The parameters that all ways take. Dates bound ids, which are ordered by time: to a day, for mail that came slowly."""
+    """The parameters that all ways take. Dates bound ids, ordered by time: to a day, for mail that came slowly."""
     since = -_ALWAYS if query.since is None else ms(query.since)
     until = _NEVER if query.until is None else ms(query.until)
     return {
-        "before": min(
-            _ALWAYS if query.before is None else query.before, _ALWAYS if query.until is None else new_id(until, 0)
-        ),
+        "before": min(_ALWAYS if query.before is None else query.before, new_id(until, 0)),
         "after": -1 if query.since is None else new_id(since - _DAY, 0) - 1,
         "since": since,
         "until": until,

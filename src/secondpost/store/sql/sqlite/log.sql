@@ -39,6 +39,14 @@ WHERE state = :state AND state IN ('waiting', 'unclear', 'rejected', 'expired', 
 ORDER BY delivery.message DESC
 LIMIT :limit;
 
+-- newest: where the newest messages before a place begin, as many as are looked through before an index is asked.
+SELECT id FROM message WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
+
+-- many_odd: whether a state is so common that words find a message sooner.
+SELECT count(*) = ?2 FROM (SELECT 1 FROM delivery WHERE state = ?1 AND state IN (
+    'waiting', 'unclear', 'rejected', 'expired', 'cancelled'
+) LIMIT ?2);
+
 -- page_leased: along the leases, which are few.
 SELECT DISTINCT delivery.message FROM delivery INDEXED BY delivery_leased JOIN message ON message.id = delivery.message
 WHERE worker IS NOT NULL AND state = :state

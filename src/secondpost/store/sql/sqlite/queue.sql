@@ -13,6 +13,7 @@ ORDER BY first, message;
 SELECT id, sender, priority, expires, accepted, size FROM message WHERE id IN (SELECT value FROM json_each(?));
 
 -- lease: claim all due deliveries of messages, each on one route. The fence grows past every one before it.
+-- The plus signs keep SQLite from walking along the index of what waits: it must go from message to message.
 UPDATE delivery
 SET
     state = ?1,
@@ -21,9 +22,9 @@ SET
     fence = (SELECT max(fence) + 1 FROM delivery AS other WHERE other.message = delivery.message)
 FROM json_each(?3) AS j
 WHERE delivery.message = j.value ->> 0
-    AND delivery.route = j.value ->> 1
-    AND delivery.state = 'waiting'
-    AND delivery.due <= ?4
+    AND +delivery.route = j.value ->> 1
+    AND +delivery.state = 'waiting'
+    AND +delivery.due <= ?4
 RETURNING message, number, recipient, tries, spent, possible_duplicate, connection, fence;
 
 -- open_routes: routes with an open delivery. One seek for each route; leases and doubts are few.
