@@ -7,7 +7,7 @@ import click
 from secondpost.cli import cli
 
 WIDTH = 100
-EVERYWHERE = ("config", "json", "version")  # told once, at the top of the page
+EVERYWHERE = ("config", "json")  # told once, at the top of the page
 
 
 def part() -> str:

@@ -47,7 +47,6 @@ logger = logging.getLogger(__name__)
 
 GRACE = 30.0  # seconds that attempts under way get to finish when we are asked to stop
 LAST_SECONDS = 2.0  # for non-delivery reports, when we are asked to stop
-SWITCH_INTERVAL = 0.0005  # the writer thread must not wait 5 ms for the interpreter at every statement
 
 
 def boot_id() -> str:
@@ -285,7 +284,6 @@ def serve(config: Config) -> int:
     """Run the gateway until SIGTERM or SIGINT. Returns the exit status."""
     os.umask(0o077)  # what we keep is mail: for nobody else on this machine
     keep_log(config.log.level)
-    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         uvloop.run(_serve(config))
     except SecondpostError as error:

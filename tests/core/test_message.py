@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secondpost.core.connection import FromRules
-from secondpost.core.message import Message, Summary, date_text, is_eight_bit, rewrite, split, summarize
+from secondpost.core.message import Message, Summary, authors, date_text, is_eight_bit, rewrite, split, summarize
 
 TYPICAL = (
     b"Received: from app.example.com (app.example.com [192.0.2.7])\r\n\tby mail.example.com with ESMTPSA id 0abc;\r\n"
@@ -203,3 +203,8 @@ def test_a_date_is_written_as_everybody_reads_it(time, zone):
 
 def test_a_date_has_english_names():
     assert date_text(datetime(2026, 8, 3, 9, 5, 7, tzinfo=UTC)) == "Mon, 3 Aug 2026 09:05:07 +0000"
+
+
+def test_every_author_is_named_whoever_of_them_is_shown():
+    head = b"From: Ok <ok@good.example>, x@bank.example\r\nSender: y@bank.example\r\nTo: z@example.com\r\n\r\n"
+    assert authors(head) == ("ok@good.example", "x@bank.example", "y@bank.example")

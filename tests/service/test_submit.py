@@ -184,6 +184,7 @@ async def test_a_trusted_client_may_name_the_connection_which_still_has_its_back
 
 
 async def test_a_log_in_may_not_name_the_connection(office):
+    await office.credentials.add("shop")
     draft = office.draft(content=headed("Secondpost-Connection: backup"), trusted=False, client="shop")
     refusal = await refused(office, draft)
     assert (refusal.code, refusal.status) == (550, "5.7.1")
@@ -213,6 +214,7 @@ async def test_a_connection_that_does_not_exist_is_refused_with_those_that_do(of
 async def test_a_credential_sends_only_as_its_senders_in_the_envelope_and_in_every_author(
     office, sender, author, denied
 ):
+    await office.credentials.add("shop")
     draft = office.draft(
         sender=sender, content=f"From: {author}\r\n\r\nhi\r\n".encode(), client="shop", trusted=False,
         senders=("shop@example.com", "@mail.example.com"),
@@ -226,7 +228,17 @@ async def test_a_credential_sends_only_as_its_senders_in_the_envelope_and_in_eve
 
 
 async def test_a_credential_without_senders_may_use_any(office):
+    await office.credentials.add("shop")
     assert await office.submit(office.draft(sender="anyone@example.org", client="shop", trusted=False))
+
+
+async def test_a_session_whose_log_in_was_revoked_meanwhile_submits_no_more(office):
+    await office.credentials.add("shop")
+    assert await office.submit(office.draft(client="shop", trusted=False))
+    await office.rest()
+    await office.credentials.revoke("shop")
+    refusal = await refused(office, office.draft(client="shop", trusted=False))
+    assert (refusal.code, refusal.status) == (550, "5.7.1")
 
 
 # How much a log-in may submit -----------------------------------------------------------------------------------------
@@ -235,6 +247,7 @@ async def test_a_credential_without_senders_may_use_any(office):
 async def test_a_log_in_that_has_submitted_as_much_as_it_may_is_told_when_to_come_back(office):
     office.clock.early()
     await office.credentials.add("shop", per_minute=2)
+    await office.credentials.add("other")
     for _ in range(2):
         await office.send(client="shop", trusted=False)
     refusal = await refused(office, office.draft(client="shop", trusted=False))

@@ -8,18 +8,19 @@ import binascii
 import mimetypes
 import re
 from collections.abc import Mapping, Sequence
-from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
-from secondpost.core import address
+from secondpost.core import address, words
 from secondpost.core import message as rfc5322
 from secondpost.core.fields import FIELD
 from secondpost.core.message import Message
 from secondpost.core.priority import Priority
 from secondpost.errors import Refusal
 from secondpost.service.submit import Draft
+
+Mailbox = tuple[str, str]  # name, address
 
 POLICY = SMTP.clone(max_line_length=998, cte_type="7bit")
 FORBIDDEN = dict.fromkeys((*range(32), 0x7F, 0x85, 0x2028, 0x2029))
@@ -41,19 +42,18 @@ def draft(
     connection: str = "",
 ) -> Draft:
     """A draft of a built message. Raises `Refusal` that names the field and what is wrong with it."""
+    author, recipients = _mailbox("sender", sender), [_mailbox("to", item) for item in to]
+    fields = {"From": _mailboxes([author]), "To": _mailboxes(recipients), "Subject": _subject(subject)}
     built = EmailMessage(policy=POLICY)
-    built["From"] = _mailbox("sender", sender)
-    built["To"] = [_mailbox("to", item) for item in to]
-    built["Subject"] = _line("subject", subject)
     _fill(built, text, html)
     for attachment in attachments:
         _attach(built, attachment)
     return checked(
         Draft(
             id=id,
-            sender=built["From"].addresses[0].addr_spec,
-            recipients=tuple(mailbox.addr_spec for mailbox in built["To"].addresses),
-            content=_serialize(built),
+            sender=author[1],
+            recipients=tuple([mailbox for _, mailbox in recipients]),
+            content=_serialize(fields, built),
             entrypoint="cli",
             trusted=True,
             priority=_priority(priority),
@@ -90,7 +90,19 @@ def _mailbox(field: str, text: str) -> Mailbox:
     """One mailbox: an address, or a name and an address in angle brackets."""
     name, bracket, rest = _line(field, text).rpartition("<")
     parsed = _parse(field, rest.removesuffix(">").strip() if bracket else text.strip())
-    return Mailbox(name.strip().strip('"'), parsed.local, parsed.domain)
+    return name.strip().strip('"'), parsed.text
+
+
+def _mailboxes(boxes: Sequence[Mailbox]) -> str:
+    return ",\r\n ".join([f"{words.encode_phrase(name)}\r\n <{box}>" if name else box for name, box in boxes])
+
+
+def _subject(text: str) -> str:
+    """In words of at most 75 characters (RFC 2047), which the library does not keep to in lines as long as ours."""
+    plain = _line("subject", text)
+    if len(plain) > 900:
+        raise Refusal(550, "5.6.0", "The subject is longer than 900 characters. Nothing was stored.", "subject")
+    return plain if plain.isascii() and "=?" not in plain else words.encode_phrase(plain)
 
 
 def _line(field: str, text: str) -> str:
@@ -134,10 +146,10 @@ def _attach(built: EmailMessage, attachment: Mapping[str, str]) -> None:
     built.add_attachment(content, maintype=main, subtype=sub, filename=name)
 
 
-def _serialize(built: EmailMessage) -> bytes:
-    content = built.as_bytes()
+def _serialize(fields: Mapping[str, str], built: EmailMessage) -> bytes:
+    content = "".join([f"{name}: {value}\r\n" for name, value in fields.items()]).encode() + built.as_bytes()
     head, _ = rfc5322.split(content)
-    meant = [name.lower() for name in built.keys()]  # noqa: SIM118  # iterating a message gives its parts
+    meant = [name.lower() for name in (*fields, *built.keys())]
     found = [name.decode().lower() for name, _ in FIELD.findall(b"\n" + head)]
     if meant != found:
         raise Refusal(

@@ -47,10 +47,12 @@ class Credentials:
         }
 
     def pace(self, name: str, now: datetime) -> None:
-        """Count one message of a credential. Raises `Refusal` when it has submitted as many as it may.
+        """Count one message of a credential. Raises `Refusal` when it was revoked, or has submitted as many as it may.
 
-        So a secret that leaked cannot be used to send without end.
+        So a secret that leaked cannot be used to send without end, whatever sessions are open.
         """
+        if name not in self._known:
+            raise Refusal(550, "5.7.1", f"The log-in {name} was revoked. Nothing was stored; use another one.")
         limiter = self._limiters.get(name)
         if limiter is None:
             return
@@ -67,7 +69,7 @@ class Credentials:
     async def authenticate(self, name: str, secret: str) -> Client | None:
         """The client that this name and secret belong to, or None."""
         kept = self._known.get(name)
-        digest = hashlib.sha256(secret.encode()).hexdigest()
+        digest = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
         if not hmac.compare_digest(digest, kept["digest"] if kept else NOBODY) or kept is None:
             return None
         return Client(name, tuple(kept["senders"]))

@@ -65,7 +65,7 @@ class Submit:
     hostname: str
     now: Callable[[], datetime]
     new_id: Callable[[], int]
-    pace: Callable[[str, datetime], None] | None = None  # counts a client's message; raises `Refusal` at its limit
+    pace: Callable[[str, datetime], None] | None = None  # raises `Refusal` for a client that may not submit now
     _second: datetime | None = None
     _second_text: str = ""
     _pending: dict[int, tuple[Submission, "Future[Receipt]"]] = field(default_factory=dict)

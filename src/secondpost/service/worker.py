@@ -213,8 +213,10 @@ class Worker:
 
     async def try_once(self, lease: Lease, name: str) -> Report:
         """Carry a lease by one connection now, whatever its breaker says: a test by a person."""
+        line = self.ways.lines[name]
+        line.limiter = limits.take(line.limiter, self.now())
         self.room.hold(lease.size)
-        return await self._attempt(Errand(lease, line=name, note="test"), self.ways.lines[name])
+        return await self._attempt(Errand(lease, line=name, note="test"), line)
 
     async def _attempt(self, errand: Errand, line: Line) -> Report:
         lease = errand.lease

@@ -197,7 +197,8 @@ class Engine:
                 more = self._alone(lambda db: self.index(db, INDEX_BATCH)) == INDEX_BATCH
         written = self.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
         if written - self._checkpointed > (0 if idle and not more else WAL_PAGES):
-            self.write_connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            with told():
+                self.write_connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._checkpointed = written
         return more
 

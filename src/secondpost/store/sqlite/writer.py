@@ -11,7 +11,7 @@ from asyncio import Future
 from collections.abc import Callable
 from typing import Any
 
-from secondpost.errors import StoreUnavailable
+from secondpost.errors import StoreError, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Writer:
         self._asks: list[Ask] = []
         self._rung = False
         self._closing = False
+        self._untidy = ""  # why the last tidying failed
         # A bare lock as a bell costs the loop thread 0.1 µs; a Condition ten times that.
         self._bell = threading.Lock()
         self._bell.acquire()
@@ -93,10 +94,16 @@ class Writer:
 
     def _safely_tidy(self, idle: bool) -> bool:
         try:
-            return self._tidy(idle)
+            more = self._tidy(idle)
+            self._untidy = ""
+            return more
+        except StoreError as error:  # a full disk lasts: tell it once
+            if str(error) != self._untidy:
+                logger.warning("the database cannot be tidied; it will be tried again: %s", error)
+            self._untidy = str(error)
         except Exception:
             logger.exception("tidying the database failed; it will be tried again")
-            return False
+        return False
 
 
 def _resolve(asks: list[Ask], answers: list[Any]) -> None:

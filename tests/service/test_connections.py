@@ -1,0 +1,391 @@
+"""Connections of a running gateway: what is locked, what is in use, how a test goes, and that no mail is lost."""
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from secondpost.core import breaker, routing
+from secondpost.core.connection import Connection, FromRules
+from secondpost.core.outcome import Deferred, Fault, Rejected, Unclear
+from secondpost.core.suppression import List
+from secondpost.errors import ConfigError, Refusal, SecondpostError
+from secondpost.service.connections import KIND, Connections
+from tests.service.conftest import DOWN, Office, ScriptedMailer, held
+
+
+def parse(name: str, fields: Any) -> Connection:
+    if fields.get("mailer") != "scripted":
+        raise ConfigError(f"connections.{name}.mailer: unknown mailer.")
+    settings = {key: value for key, value in fields.items() if key not in ("mailer", "nickname", "enabled", "sender")}
+    return Connection(
+        name=name,
+        mailer="scripted",
+        nickname=fields.get("nickname", ""),
+        enabled=fields.get("enabled", True),
+        sender=FromRules(email=fields.get("sender", "")),
+        settings=MappingProxyType(settings),
+    )
+
+
+def connections_of(office: Office, *fixed: str, named: tuple[str, ...] = (), **roles: str) -> Connections:
+    """The connections of an office, of which `fixed` and `roles` come from the configuration, which names `named`."""
+
+    class Kept(ScriptedMailer):
+        def __init__(self, connection: Connection) -> None:
+            super().__init__(connection)
+            office.mailers[connection.name] = self
+
+    def require(stored):
+        if missing := set(named) - {*fixed, *stored}:
+            raise ConfigError(f"routes: unknown connection {missing}.")
+
+    office.worker.ways.lines.clear()
+    return Connections(
+        store=office.store, desk=office.desk, worker=office.worker, trials=office.trials, now=office.clock,
+        find=lambda _: Kept, parse=parse, require=require, origin=lambda path: f"the file ({path})",
+        fixed={name: parse(name, {"mailer": "scripted"}) for name in fixed}, fixed_roles=roles,
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def connections(office):
+    """Three connections that people added: main, second, third; main is primary, second is backup."""
+    connections = connections_of(office)
+    for name in ("main", "second", "third"):
+        await connections.add(name, mailer="scripted", token="secret")
+    await connections.set_backup("second")
+    return connections
+
+
+def roles(connections):
+    return {row["name"]: row["role"] for row in connections.show()}
+
+
+# Adding, and the roles ------------------------------------------------------------------------------------------------
+
+
+async def test_the_first_connection_is_primary_and_stays_so_whatever_is_added(office):
+    connections = connections_of(office)
+    await connections.load()
+    await connections.add("main", mailer="scripted")
+    await connections.add("a-second", mailer="scripted")
+    assert roles(connections) == {"main": "primary", "a-second": "additional"}
+    again = connections_of(office)
+    await again.load()
+    assert roles(again) == {"main": "primary", "a-second": "additional"}
+
+
+async def test_who_was_primary_before_that_was_written_down_stays_primary(office):
+    await office.store.put(KIND, "main", {"mailer": "scripted"})
+    connections = connections_of(office)
+    await connections.load()
+    await connections.add("a-second", mailer="scripted")
+    assert roles(connections)["main"] == "primary"
+
+
+async def test_the_first_real_connection_takes_over_from_the_inbox(office):
+    connections = connections_of(office, "inbox")
+    await connections.load()
+    assert roles(connections) == {"inbox": "primary"}
+    await connections.add("main", mailer="scripted")
+    assert roles(connections) == {"main": "primary", "inbox": "additional"}
+
+
+async def test_what_is_added_carries_mail_at_once_and_after_a_restart(office):
+    connections = connections_of(office)
+    await connections.add("main", mailer="scripted", nickname="Main")
+    assert await office.states(await office.send()) == ["accepted"]
+    again = connections_of(office)
+    await again.load()
+    assert [row["title"] for row in again.show()] == ["Main (Scripted)"]
+    await office.send()
+    assert len(office.mailers["main"].takes) == 1
+
+
+async def test_a_name_is_given_once(connections):
+    with pytest.raises(SecondpostError, match="already a connection 'main'"):
+        await connections.add("main", mailer="scripted")
+
+
+async def test_settings_that_are_wrong_are_refused_and_not_kept(connections):
+    with pytest.raises(ConfigError):
+        await connections.add("fourth", mailer="unknown")
+    assert "fourth" not in await connections.store.all(KIND)
+
+
+async def test_the_list_tells_roles_states_and_origins_but_no_secret(office, connections):
+    row = connections.show()[0]
+    assert (row["name"], row["role"], row["state"], row["locked"], row["enabled"]) == (
+        "main", "primary", "closed", False, True,
+    )  # fmt: skip
+    assert row["settings"] == {"token": "••••••"}
+    assert roles(connections) == {"main": "primary", "second": "backup", "third": "additional"}
+
+
+# What the configuration sets ------------------------------------------------------------------------------------------
+
+
+async def test_what_the_configuration_sets_is_locked(office):
+    connections = connections_of(office, "main", "second", primary="main", backup="second")
+    await connections.load()
+    assert all(row["locked"] for row in connections.show())
+    assert connections.backup() == {"backup": "second", "locked": True, "origin": "the file (backup)"}
+    with pytest.raises(SecondpostError, match="change it there"):
+        await connections.set_backup(None)
+    with pytest.raises(SecondpostError, match="remove it there"):
+        await connections.remove("main", None)
+
+
+async def test_the_configuration_wins_over_what_is_kept(office):
+    connections = connections_of(office)
+    for name in ("main", "second", "third"):
+        await connections.add(name, mailer="scripted")
+    await connections.set_backup("third")
+    configured = connections_of(office, primary="second", backup="main")
+    await configured.load()
+    assert roles(configured) == {"second": "primary", "main": "backup", "third": "additional"}
+
+
+async def test_a_configuration_that_names_what_is_not_there_is_an_error(office):
+    with pytest.raises(ConfigError):
+        await connections_of(office, named=("nowhere",)).load()
+
+
+# The backup -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_backup_can_be_changed_and_left_out(office, connections):
+    assert (await connections.set_backup("third"))["backup"] == "third"
+    assert office.desk.ordinary.connections == ("main", "third")
+    assert (await connections.set_backup(None))["backup"] is None
+    assert office.desk.ordinary.connections == ("main",)
+
+
+async def test_the_primary_cannot_be_its_own_backup(connections):
+    with pytest.raises(SecondpostError, match="must be another one"):
+        await connections.set_backup("main")
+
+
+async def test_a_backup_that_is_not_there_is_refused_with_those_that_are(connections):
+    with pytest.raises(SecondpostError, match="main, second, third"):
+        await connections.set_backup("nowhere")
+
+
+# Removing -------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_nobody_uses_is_removed(office, connections):
+    mailer = office.mailers["third"]
+    await connections.remove("third", None)
+    assert "third" not in roles(connections)
+    assert "third" not in office.worker.ways.lines
+    assert mailer.closed
+
+
+@pytest.mark.parametrize(("name", "use"), [("main", "primary"), ("second", "backup")])
+async def test_what_is_in_use_is_not_removed_without_a_replacement(connections, name, use):
+    with pytest.raises(SecondpostError, match=f"in use \\({use}\\)"):
+        await connections.remove(name, None)
+    assert name in roles(connections)
+
+
+async def test_the_replacement_of_the_backup_becomes_the_backup(connections):
+    await connections.remove("second", "third")
+    assert roles(connections) == {"main": "primary", "third": "backup"}
+
+
+async def test_the_replacement_of_the_primary_becomes_primary(connections):
+    await connections.remove("main", "third")
+    assert roles(connections) == {"third": "primary", "second": "backup"}
+
+
+async def test_a_backup_that_becomes_primary_leaves_no_backup(connections):
+    await connections.remove("main", "second")
+    assert roles(connections) == {"second": "primary", "third": "additional"}
+    assert connections.backup()["backup"] is None
+
+
+@pytest.mark.parametrize("replacement", ["main", "nowhere"])
+async def test_a_replacement_must_be_there_and_another_one(connections, replacement):
+    with pytest.raises(SecondpostError):
+        await connections.remove("main", replacement)
+    assert roles(connections)["main"] == "primary"
+
+
+async def test_what_the_configuration_names_is_not_removed_and_nothing_has_changed(office, connections):
+    connections.require = connections_of(office, named=("third",)).require
+    await connections.load()
+    with pytest.raises(ConfigError):
+        await connections.remove("third", "second")
+    assert "third" in roles(connections)
+    assert "third" in await connections.store.all(KIND)
+
+
+async def test_mail_that_waits_for_a_connection_that_is_removed_takes_another_way(office, connections):
+    gate = held()
+    main = office.mailers["main"]
+    main.before = lambda: gate
+    await connections.set_backup(None)
+    messages = [await office.send() for _ in range(8)]
+    await connections.remove("main", "third")
+    await office.rest()
+    assert len(office.mailers["third"].takes) == 4
+    gate.set_result(None)
+    await office.rest()
+    assert [await office.states(message) for message in messages] == [["accepted"]] * 8
+    assert office.worker.room.count == 0
+    assert len(main.takes) == 4  # what was under way ended by itself
+
+
+async def test_mail_that_waits_in_the_store_for_one_that_is_removed_takes_the_ordinary_route(office, connections):
+    await connections.set_backup(None)
+    office.mailers["main"].refuse = DOWN
+    message = await office.send()
+    await connections.remove("main", "second")
+    await office.later(seconds=20)
+    assert await office.states(message) == ["accepted"]
+    assert len(office.mailers["second"].takes) == 1
+
+
+async def test_what_has_not_changed_keeps_its_line_and_its_breaker(office, connections):
+    line = office.line("main")
+    line.breaker = breaker.record(line.breaker, DOWN, started=office.clock(), now=office.clock())
+    await connections.add("fourth", mailer="scripted")
+    assert office.line("main") is line
+
+
+async def test_a_connection_that_comes_back_with_other_settings_is_not_blamed_for_the_old_ones(office, connections):
+    office.worker.on_change = office.trials.changed
+    office.mailers["third"].refuse = Deferred(Fault.ACCOUNT, "535 no")
+    await office.send(connection="third")
+    await office.rest()
+    await connections.remove("third", None)
+    row = await connections.add("third", mailer="scripted", token="mended")
+    assert row["state"] == "closed"
+    assert office.line("third").usable(office.clock())
+
+
+# Routes ---------------------------------------------------------------------------------------------------------------
+
+CONTENT = b"From: shop@example.com\r\nTo: a@example.net\r\nSubject: your invoice\r\n\r\nhi\r\n"
+
+
+async def test_why_a_message_takes_its_route_is_explained(office, connections):
+    condition = {"property": "subject", "operator": "contains", "value": "invoice"}
+    rule = {"name": "Invoices", "connection": "third", "any": [{"all": [condition]}], "enabled": True}
+    office.desk.rules = [routing.parse(rule)]
+    told = connections.explain(CONTENT, "", ())
+    assert (told["route"], told["connections"], told["blocked"]) == ("Invoices", ["third", "second"], "")
+    assert told["rules"][0]["chosen"]
+    assert connections.rules() == [rule]
+    assert connections.explain(CONTENT.replace(b"invoice", b"order"), "", ())["connections"] == ["main", "second"]
+
+
+async def test_a_connection_that_a_route_uses_is_in_use(office, connections):
+    office.desk.rules = [routing.parse({"name": "Invoices", "connection": "third", "any": []})]
+    with pytest.raises(SecondpostError, match=r"in use \(route Invoices\)"):
+        await connections.remove("third", None)
+
+
+# Verifying and testing ------------------------------------------------------------------------------------------------
+
+
+async def test_verifying_signs_in_and_sends_nothing(office, connections):
+    (told,) = await connections.verify("main")
+    assert told == {
+        "name": "main", "ok": True, "phase": "login", "reply": "ready", "advice": None,
+        "transcript": "S: 220 hello", "details": {"tls": "TLSv1.3"},
+    }  # fmt: skip
+    office.mailers["second"].refuse = Deferred(Fault.ACCOUNT, "535 no")
+    assert [row["ok"] for row in await connections.verify(None)] == [True, False, True]
+    assert "log-in" in (await connections.verify("second"))[0]["advice"]["title"]
+    with pytest.raises(SecondpostError, match="no connection 'nowhere'"):
+        await connections.verify("nowhere")
+    assert office.copies() == 0
+
+
+async def run_test(office, connections, to="a@example.net", **given):
+    fields = {"connection": None, "plain": False, "like_real": False, "submit": office.submit} | given
+    return await connections.test(to, **fields)
+
+
+async def test_a_test_goes_by_the_primary_and_tells_how_it_went(office, connections):
+    told = await run_test(office, connections)
+    assert (told["ok"], told["outcome"], told["phase"], told["reply"]) == (True, "accepted", "point", "250 ok")
+    assert (told["transcript"], told["diagnosis"]) == ("S: 250 ok", None)
+    assert [stage["name"] for stage in told["stages"]] == ["on disk", "carried"]
+    (copy,) = office.mailers["main"].takes
+    assert b"Subject: Secondpost: HTML Test email to a@example.net" in copy.message.head
+    assert copy.sender == "secondpost@gateway.example"
+    assert office.worker.room.count == 0
+
+
+async def test_a_test_uses_the_address_of_the_connection_it_tests(office, connections):
+    await connections.add("fourth", mailer="scripted", sender="shop@example.org")
+    await run_test(office, connections, connection="fourth", plain=True)
+    (copy,) = office.mailers["fourth"].takes
+    assert copy.sender == "shop@example.org"
+    assert b"Subject: Secondpost: Test email" in copy.message.head
+
+
+@pytest.mark.parametrize(
+    ("outcome", "title"),
+    [
+        (DOWN, "cannot be reached"),
+        (Deferred(Fault.LIMIT, "429"), "limits"),
+        (Deferred(Fault.PROVIDER, "451"), "trouble"),
+        (Rejected(Fault.RECIPIENT, "550 5.1.1"), "recipient"),
+        (Unclear("lost"), "not known"),
+    ],
+)
+async def test_a_test_that_fails_is_tried_once_does_not_fall_back_and_is_diagnosed(office, connections, outcome, title):
+    office.mailers["main"].answer = lambda parcel: (outcome,)
+    told = await run_test(office, connections)
+    assert (told["ok"], title in told["diagnosis"]["title"]) == (False, True)
+    await office.later(minutes=30)
+    await office.housekeeping.doubts()
+    await office.later(minutes=30)
+    assert office.copies() == 1
+    (message,) = office.store._entries
+    assert (await office.states(message))[0] in {"cancelled", "rejected"}
+    assert office.worker.room.count == 0
+
+
+async def test_a_test_is_sent_whatever_the_breaker_says_and_its_success_closes_it(office, connections):
+    line, now = office.line("main"), office.clock()
+    line.breaker = breaker.record(line.breaker, Deferred(Fault.ACCOUNT, "535"), started=now, now=now)
+    office.clock.forward(seconds=1)
+    assert (await run_test(office, connections))["ok"]
+    assert line.breaker.state is breaker.State.CLOSED
+
+
+async def test_a_test_like_a_real_message_takes_the_route_and_falls_back(office, connections):
+    office.mailers["main"].refuse = DOWN
+    told = await run_test(office, connections, like_real=True)
+    assert (told["ok"], told["queued"]) == (True, True)
+    await office.rest()
+    assert len(office.mailers["second"].takes) == 1
+
+
+async def test_a_test_is_sent_when_do_not_send_is_on(office, connections):
+    office.desk.do_not_send = True
+    assert (await run_test(office, connections))["ok"]
+
+
+@pytest.mark.parametrize("to", ["", "nobody", "a@b@c"])
+async def test_a_test_to_what_is_no_address_is_refused(office, connections, to):
+    with pytest.raises(Refusal):
+        await run_test(office, connections, to=to)
+
+
+async def test_a_test_to_somebody_who_must_not_be_written_to_is_refused(office, connections):
+    office.desk.suppressed = List().adding("gone@example.net", "bounced")
+    with pytest.raises(SecondpostError, match="suppressed: bounced"):
+        await run_test(office, connections, to="gone@example.net")
+    assert office.store._entries == {}
+
+
+async def test_a_test_of_a_connection_that_is_not_there_is_refused(office, connections):
+    with pytest.raises(SecondpostError, match="no connection 'nowhere'"):
+        await run_test(office, connections, connection="nowhere")
