@@ -100,6 +100,7 @@ class Provider:
         while not self._deaf.is_set():
             with suppress(TimeoutError, OSError):
                 sock, _ = self._server.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.sessions += 1
                 session = Session(self, sock, self.sessions)
                 with self._lock:

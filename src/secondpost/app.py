@@ -281,7 +281,7 @@ def _printable(_logger: Any, _name: str, event: structlog.typing.EventDict) -> s
 
 
 def serve(config: Config) -> int:
-    """Run the gateway until SIGTERM or SIGINT. Returns the exit status."""
+    """Run the gateway until SIGTERM, SIGINT or SIGHUP. Returns the exit status."""
     os.umask(0o077)  # what we keep is mail: for nobody else on this machine
     keep_log(config.log.level)
     try:
@@ -297,7 +297,7 @@ async def _serve(config: Config) -> None:
     await gateway.start()
     _spare_the_collector()
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     _announce(config)
     await stopped.wait()

@@ -7,6 +7,7 @@ they arrive.
 import asyncio
 import json
 import logging
+import os
 import shutil
 import signal
 import smtplib
@@ -32,6 +33,7 @@ from secondpost.service.submit import Draft
 from secondpost.store.base import Receipt
 from secondpost.store.memory import MemoryStore
 
+NOTHING = Path(os.devnull)  # no configuration of the user's has a part in this
 BATCH = 200
 PATIENCE = 30.0
 
@@ -53,7 +55,7 @@ class Provider:
 
     async def start(self) -> None:
         self._listener = SmtpListener(
-            config.load(environ={}, overrides={"smtp.listen": f"127.0.0.1:{self.port}"}).smtp,
+            config.load(file=NOTHING, environ={}, overrides={"smtp.listen": f"127.0.0.1:{self.port}"}).smtp,
             submit=self._take,
             authenticate=None,
             new_id=new_id,
@@ -177,7 +179,7 @@ async def _run(*, stay: bool, as_json: bool) -> int:
     demo = Demo(say=(lambda _: None) if as_json else print)
     await demo.primary.start()
     await demo.backup.start()
-    gateway = Gateway(config.load(file=None, environ={}, overrides=_overrides(demo, folder)))
+    gateway = Gateway(config.load(file=NOTHING, environ={}, overrides=_overrides(demo, folder)))
     await gateway.start()
     try:
         await demo.tell(gateway)

@@ -117,17 +117,20 @@ def ledger(gateway: Gateway, load: Load, *providers: Provider, rounds: int) -> L
             result.unclear.add(mark)
         if row["status"] in {"waiting", "leased", "sending"}:
             result.unfinished.add(mark)
-        if (
-            result.copies[mark] > 1
-            and "possible duplicate" in str(gateway.run("log", "show", str(row["id"])).stdout).lower()
-        ):
+        if result.copies[mark] > 1 and is_marked(gateway, row["id"]):
             result.doubted.add(mark)
     return result
+
+
+def is_marked(gateway: Gateway, number: str) -> bool:
+    """Whether the log owns up to the risk of a second copy."""
+    _, entry = gateway.ask("log_show", id=number)
+    return any(delivery["possible_duplicate"] for delivery in entry["deliveries"])
 
 
 def quiet(gateway: Gateway, seconds: float) -> None:
     """Wait until nothing is on its way any more."""
     end = time.monotonic() + seconds
-    while (queue := gateway.cli("queue"))["waiting"] + queue["sending"]:
-        assert time.monotonic() < end, f"still on its way after {seconds} s: {queue}\n{gateway.output()[-3000:]}"
-        time.sleep(0.3)
+    while (queue := gateway.ask("queue")[1])["waiting"] + queue["sending"]:
+        assert time.monotonic() < end, f"still on its way after {seconds} s: {queue}\n{gateway.report()}"
+        time.sleep(0.1)

@@ -80,3 +80,15 @@ async def test_a_port_in_use_is_told_with_what_to_do(worker):
         listener = HttpListener(Pages(worker.store, Metrics(worker.store, worker)).app(), *taken.getsockname())
         with pytest.raises(ConfigError, match="cannot be used.*http.* listen"):
             await listener.start()
+
+
+async def test_metrics_are_there_when_the_store_is_not(get, worker, monkeypatch):
+    async def broken() -> None:
+        raise StoreUnavailable("The disk failed. Nothing was written.")
+
+    monkeypatch.setattr(worker.store, "depth", broken)
+    worker.suspended = True
+    status, page = await get("/metrics")
+    assert status == 200
+    assert "secondpost_suspended 1.0" in page
+    assert 'secondpost_breaker_state{connection="inbox",state="closed"} 1.0' in page

@@ -40,7 +40,7 @@ def connections_of(office: Office, *fixed: str, named: tuple[str, ...] = (), **r
         if missing := set(named) - {*fixed, *stored}:
             raise ConfigError(f"routes: unknown connection {missing}.")
 
-    office.worker.ways.lines.clear()
+    office.connect(primary="", backup="")
     return Connections(
         store=office.store, desk=office.desk, worker=office.worker, trials=office.trials, now=office.clock,
         find=lambda _: Kept, parse=parse, require=require, origin=lambda path: f"the file ({path})",

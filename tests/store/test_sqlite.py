@@ -11,6 +11,7 @@ import pytest
 from secondpost.core.message import Message
 from secondpost.errors import KeyProblem, StoreCorrupt, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from secondpost.store.base import Query
+from secondpost.store.memory import MemoryStore
 from secondpost.store.sqlite import SqliteStore, connections, engine
 from secondpost.store.statements import FOLDER, statements
 from tests.store.conftest import Spawn
@@ -29,6 +30,16 @@ async def filled(folder: Path, count: int = 3) -> None:
         await future
     await store.put("connection", "primary", {"password": "hunter2"})
     await store.close()
+
+
+def damage(path: Path, table: str) -> None:
+    """Write nonsense over the first page of a table."""
+    with sqlite3.connect(path) as db:
+        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
+    db.close()
+    with path.open("r+b") as file:
+        file.seek(4096 * (root - 1))
+        file.write(b"\xa5" * 200)
 
 
 # Durable -----------------------------------------------------------------------------------------------------------
@@ -76,11 +87,12 @@ async def test_closing_finishes_what_was_asked_for(tmp_path):
 
 
 async def test_many_asks_share_one_fsync(store):
-    before = store._engine.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
-    for future in [store.accept(submission(number, id=message_id(number))) for number in range(400)]:
-        await future
-    pages = store._engine.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0] - before
-    assert pages < 400  # one by one they would write several pages each
+    async def pages() -> int:
+        return (await store._engine.write(lambda db: db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)))[0]
+
+    before = await pages()
+    await asyncio.gather(*(store.accept(submission(number, id=message_id(number))) for number in range(400)))
+    assert await pages() - before < 400  # one by one they would write several pages each
 
 
 # One at a time -----------------------------------------------------------------------------------------------------
@@ -147,13 +159,7 @@ async def test_f23_a_damaged_page_is_found_at_the_start_and_nothing_is_made_anew
 async def test_f23_damage_met_at_work_stops_intake(tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "CHECKED_SIZE", 0)
     await filled(tmp_path, 200)
-    path = tmp_path / "secondpost.db"
-    with sqlite3.connect(path) as db:
-        root = 4096 * (db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'message'").fetchone()[0] - 1)
-    db.close()
-    damaged = bytearray(path.read_bytes())
-    damaged[root : root + 200] = b"\xa5" * 200
-    path.write_bytes(damaged)
+    damage(tmp_path / "secondpost.db", "message")
     store = await reopened(tmp_path)
     with pytest.raises(StoreCorrupt):
         await store.accept(submission(500))
@@ -289,16 +295,69 @@ async def test_f22_the_wal_stays_bounded_under_load(tmp_path, monkeypatch):
     await store.close()
 
 
-async def test_the_search_index_catches_up_by_itself(tmp_path, monkeypatch):
-    monkeypatch.setattr("secondpost.store.sqlite.writer.PAUSE", 0.05)
-    store = await reopened(tmp_path)
-    await store.accept(submission(1))
+async def indexed(store: SqliteStore, message: int) -> bool:
+    """Wait until the search index reaches a message."""
     for _ in range(100):
-        if await store._engine.read(lambda db: db.execute(connections.SQL["indexed"]).get):
-            break
+        if await store._engine.read(lambda db: db.execute(connections.SQL["indexed"]).get) >= message:
+            return True
         await asyncio.sleep(0.05)
-    assert [row.id for row in await store.page(Query(subject="order"))] == [message_id(1)]
+    return False
+
+
+async def test_the_search_index_catches_up_when_nothing_is_asked_for(store):
+    futures = [store.accept(submission(n, id=message_id(n))) for n in range(1000)]
+    await asyncio.gather(*futures)
+    assert await indexed(store, message_id(999))
+    assert [row.id for row in await store.page(Query(subject="order 777"))] == [message_id(777)]
     assert await store.index() == 0
+
+
+async def test_the_search_index_catches_up_under_steady_traffic(store):
+    async def traffic():
+        for number in range(10**6):
+            await store.put("clock", "tick", number)
+            await asyncio.sleep(0.01)
+
+    busy = asyncio.create_task(traffic())
+    await asyncio.gather(*(store.accept(submission(n, id=message_id(n))) for n in range(500)))
+    assert await indexed(store, message_id(499))
+    busy.cancel()
+
+
+async def test_a_commit_that_fails_leaves_no_transaction_open(store):
+    def breaks_a_deferred_key(db: apsw.Connection) -> None:
+        db.execute("PRAGMA defer_foreign_keys = ON")
+        db.execute("INSERT INTO content (message, head, sealed) VALUES (1, 0, x'')")
+
+    with pytest.raises(StoreUnavailable):
+        await store._engine.write(breaks_a_deferred_key)
+    await store.accept(submission(1))
+    assert await store.content(1) is None
+
+
+async def test_closing_what_was_never_opened_does_nothing(tmp_path):
+    store = SqliteStore(tmp_path)
+    await store.close()
+    await store.open()
+    await store.close()
+    await store.close()
+
+
+async def test_a_tail_that_is_not_ours_is_a_mistake_of_the_caller(store):
+    foreign = await MemoryStore().tail(1).finish()
+    with pytest.raises(TypeError):
+        store.accept(submission(1, message=Message(b"", b"", foreign)))
+
+
+async def test_f23_damage_met_by_a_reader_stops_intake(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "CHECKED_SIZE", 0)
+    await filled(tmp_path, 200)
+    damage(tmp_path / "secondpost.db", "content")
+    store = await reopened(tmp_path)
+    with pytest.raises(StoreCorrupt):
+        await asyncio.gather(*(store.content(message_id(number)) for number in range(200)))
+    with pytest.raises(StoreCorrupt):
+        await store.accept(submission(500))
     await store.close()
 
 
@@ -317,6 +376,15 @@ def unbound(sql: str) -> dict[str, None] | list[None]:
         return dict.fromkeys(named)
     numbered = [int(number) for number in re.findall(r"\?(\d)", sql)]
     return [None] * max(numbered, default=sql.count("?"))
+
+
+def test_f38_claiming_goes_from_message_to_message():
+    db = apsw.Connection(":memory:")
+    db.execute((FOLDER / "sqlite/migrations/0001_start.sql").read_text())
+    plan = [
+        str(step) for *_, step in db.execute("EXPLAIN QUERY PLAN " + statements("sqlite/queue")["lease"], [None] * 4)
+    ]
+    assert "SEARCH delivery USING PRIMARY KEY (message=?)" in plan
 
 
 def test_f38_every_statement_finds_its_rows_by_an_index():

@@ -37,9 +37,16 @@ def _table(result: dict[str, Any]) -> None:
 @command.command()
 @click.argument("path", type=click.Path(path_type=Path))
 def backup(path: Path) -> None:
-    """Write a consistent copy of the database to PATH, while mail goes on. Keep the key file with it, but apart."""
+    """Write a consistent copy of the database to PATH, while mail goes on.
+
+    Content over 64 KiB is in files of its own: copy the folder bodies of the data folder after this. Keep the key file
+    (secret.key) too, but apart: without it a copy cannot be read.
+    """
     here = frame()
     result = here.call("db_backup", path=str(path.absolute()))
     here.answer(
-        result, lambda _: output.say(f"Copied to {path}. It is of use only with the key file; keep that apart.")
+        result,
+        lambda _: output.say(
+            f"Copied to {path}. Now copy the folder bodies of the data folder too (large messages), and keep secret.key apart."
+        ),
     )

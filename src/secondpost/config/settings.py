@@ -51,13 +51,13 @@ class Smtp(Table):
         None, description="PEM file with the certificate chain; STARTTLS is offered with it."
     )
     tls_key: FilePath | None = Field(None, description="PEM file with the certificate's private key.")
-    normalise_line_ends: bool = Field(
+    normalize_line_ends: bool = Field(
         False, description="Mend bare CR and LF in submitted mail instead of refusing it."
     )
 
 
 class Http(Table):
-    """[http]: web admin, API and health checks."""
+    """[http]: health checks and metrics."""
 
     listen: OffListen = Field(Listener(host="127.0.0.1", port=8025), description='Where to listen for HTTP, or "off".')
     public_url: str = Field(
@@ -141,10 +141,10 @@ class ConnectionTable(Table):
 class General(Table):
     """What stands at the top of the file, outside every section."""
 
-    data_dir: FilePath = Field(Path("secondpost-data"), description="Folder for database, key file and spool.")
-    database: str = Field(
-        "sqlite", description='"sqlite" (a file in data_dir) or "postgresql://user:password@host/database".'
+    data_dir: FilePath = Field(
+        Path("secondpost-data"), description="Folder for the database, the key file and large bodies."
     )
+    database: str = Field("sqlite", description='"sqlite": a file in data_dir. PostgreSQL is not there yet.')
     primary: str = Field("", description="The Primary Connection: a connection's name, or a whole DSN.")
     backup: str = Field("", description='The Backup Connection: a connection\'s name, a whole DSN, or "none".')
     do_not_send: bool = Field(False, description="Keep everything in the log and send nothing; email tests are sent.")

@@ -72,7 +72,7 @@ class SmtpListener:
         self._places = Places(config)
         limits = ServerLimits(message=config.max_message_bytes, recipients=config.max_recipients)
         hostname = config.hostname or socket.getfqdn()
-        self._profile = Profile(hostname=hostname, limits=limits, normalize=config.normalise_line_ends)
+        self._profile = Profile(hostname=hostname, limits=limits, normalize=config.normalize_line_ends)
         self._sockets: list[socket.socket] = []
         self._servers: list[asyncio.Server] = []
         self._acceptors: list[asyncio.Task[None]] = []

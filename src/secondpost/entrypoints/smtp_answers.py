@@ -6,7 +6,7 @@ Rule: a 4xx or 5xx to a message means that it was not stored, or says that this 
 import logging
 
 from secondpost.core.message import id_text
-from secondpost.errors import Refusal, StoreUnavailable
+from secondpost.errors import Refusal, StoreError, StoreUnavailable
 from secondpost.store.base import Receipt
 from secondpost.wire.server_replies import refusal
 
@@ -33,5 +33,7 @@ def excuse(error: BaseException) -> bytes:
     if isinstance(error, StoreUnavailable | OSError):
         logger.warning("SMTP: a message was not taken, and its client told to come back: %s", error)
         return STORE_BUSY
+    if isinstance(error, StoreError):
+        return refusal(Refusal(451, "4.3.0", str(error)))
     logger.error("SMTP: a message could not be taken", exc_info=error)
     return FAILED

@@ -63,7 +63,7 @@ def _before(text: str | None) -> int | None:
 
 
 def _limit(number: Any) -> int:
-    text = str(number or 50)
+    text = str(50 if number is None else number)
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= MOST):
         raise SecondpostError(f"{text[:40]!r} is not a number of rows. Give a whole number from 1 to {MOST}.")
     return int(text)

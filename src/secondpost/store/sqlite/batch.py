@@ -234,7 +234,9 @@ class transaction:  # noqa: N801 – used as a statement
         self._connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._connection.execute("COMMIT")
-        elif self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:  # the commit failed too, or SQLite left it to us
+                self._connection.execute("ROLLBACK")

@@ -14,7 +14,7 @@ from typing import IO, Any, TypeVar
 
 import apsw
 
-from secondpost.errors import StoreError
+from secondpost.errors import StoreCorrupt, StoreError
 from secondpost.store.migrate import migrate
 from secondpost.store.sqlite.batch import ACCEPT, OTHER, Ask, Batch, runs, transaction
 from secondpost.store.sqlite.connections import (
@@ -38,7 +38,8 @@ from secondpost.store.tails import tail_files
 T = TypeVar("T")
 
 WAL_PAGES = 8000  # about 32 MB: then the writer moves pages into the database, between two commits
-INDEX_BATCH = 500
+INDEX_BATCH = 200  # messages: about 3 ms
+INDEX_SHARE = 20  # one part of so many of the time under load goes to the search index
 INDEX_AGE = 60_000  # milliseconds: by then most messages have settled
 
 
@@ -55,6 +56,8 @@ class Engine:
         self._lock: IO[bytes] | None = None
         self._open_connections: list[apsw.Connection] = []
         self._checkpointed = 0  # pages written when the last checkpoint ended
+        self._next_index = 0.0  # when the search index may take time again
+        self._writer: Writer | None = None
 
     # Opening and closing -------------------------------------------------------------------------------------------
 
@@ -105,7 +108,10 @@ class Engine:
             tails[message].unlink(missing_ok=True)
 
     async def close(self) -> None:
+        if self._writer is None:
+            return
         await self._writer.close()
+        self._writer = None
         await asyncio.to_thread(self._reading.shutdown)
         await asyncio.to_thread(self._release)
 
@@ -131,8 +137,12 @@ class Engine:
         return self._loop.run_in_executor(self._reading, self._read, work)
 
     def _read(self, work: Callable[[apsw.Connection], T]) -> T:
-        with told():
-            return work(self.read_connection)
+        try:
+            with told():
+                return work(self.read_connection)
+        except StoreCorrupt as error:
+            self.trouble = error
+            raise
 
     def apart(self, work: Callable[[apsw.Connection], T]) -> T:
         """Do something long on a connection of its own, in the caller's thread."""
@@ -184,22 +194,29 @@ class Engine:
     # Between commits -----------------------------------------------------------------------------------------------
 
     def _tidy(self, idle: bool) -> bool:
-        """What can wait until no commit does: pages go into the database; when idle, see to room and the search index.
-
-        Returns whether there is more of it to do.
-        """
+        """What can wait until no commit does. Returns whether there is more of it to do."""
         if self.trouble is not None:
             return False
-        more = False
         if idle:
             self.reserve.restore()
-            if self._to_index(self.write_connection, INDEX_BATCH)[1]:
-                more = self._alone(lambda db: self.index(db, INDEX_BATCH)) == INDEX_BATCH
+        more = self._index_some(idle)
         written = self.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
         if written - self._checkpointed > (0 if idle and not more else WAL_PAGES):
             with told():
                 self.write_connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._checkpointed = written
+        return more
+
+    def _index_some(self, idle: bool) -> bool:
+        """Let the search index catch up: at once when idle, else now and then."""
+        begun = time.monotonic()
+        if not idle and begun < self._next_index:
+            return False
+        count = 0
+        if self._to_index(self.write_connection, INDEX_BATCH)[1]:
+            count = self._alone(lambda db: self.index(db, INDEX_BATCH))
+        more = count == INDEX_BATCH
+        self._next_index = begun + (INDEX_SHARE * (time.monotonic() - begun) if more else 1.0)
         return more
 
     def index(self, db: apsw.Connection, limit: int) -> int:

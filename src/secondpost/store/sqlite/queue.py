@@ -17,6 +17,7 @@ from secondpost.store.sqlite.batch import ACCEPT, RECORD, START
 from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.rows import encode, fetch, ms, names, when
 from secondpost.store.statements import statements
+from secondpost.store.tails import FileTail
 
 _SQL = statements("sqlite/queue")
 
@@ -29,6 +30,9 @@ class SqliteQueue:
     _engine: Engine
 
     def accept(self, submission: Submission) -> "Future[Receipt]":
+        tail = submission.message.tail
+        if tail is not None and not isinstance(tail, FileTail):
+            raise TypeError("a tail must come from this store's `tail`: what is elsewhere would not be stored")
         return self._engine.ask(ACCEPT, submission)
 
     def start(self, start: Start) -> "Future[bool]":
