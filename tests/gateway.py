@@ -47,7 +47,6 @@ class Gateway:
     ) -> None:
         self.folder, self.port, self.http_port = folder, free_port(), free_port()
         self.config = folder / "secondpost.toml"
-        self.data = folder / "data"
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SECONDPOST_", "DATABASE_URL"))
         }
@@ -60,7 +59,7 @@ class Gateway:
 
     def _write_config(self, primary: Any, backup: Any, settings: Mapping[str, Any]) -> None:
         config: dict[str, Any] = {
-            "data_dir": str(self.data),
+            "data_dir": str(self.folder / "data"),
             "smtp": {"listen": [f"{HOST}:{self.port}"], "hostname": "gateway.example"},
             "http": {"listen": f"{HOST}:{self.http_port}"},
         }
@@ -75,6 +74,10 @@ class Gateway:
     def write_config(self) -> None:
         """For tests that change `settings` between two starts."""
         self.config.write_text("".join(f"{key} = {toml(value)}\n" for key, value in self.settings.items()))
+
+    @property
+    def data(self) -> Path:
+        return Path(self.settings["data_dir"])
 
     # ── life ────────────────────────────────────────────────────────────────────────────────────────────────────────
 

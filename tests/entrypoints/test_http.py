@@ -78,7 +78,7 @@ async def test_a_port_in_use_is_told_with_what_to_do(worker):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         listener = HttpListener(Pages(worker.store, Metrics(worker.store, worker)).app(), *taken.getsockname())
-        with pytest.raises(ConfigError, match="cannot be used.*http.* listen"):
+        with pytest.raises(ConfigError, match=r"cannot be used.*http.* listen"):
             await listener.start()
 
 

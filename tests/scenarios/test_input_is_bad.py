@@ -11,6 +11,17 @@ TO = "anna@example.com"
 MIB = 2**20
 
 
+@pytest.fixture
+def gateway(stage):
+    return stage.gateway
+
+
+@pytest.fixture
+def primary(stage):
+    stage.primary.mail.clear()
+    return stage.primary
+
+
 def say(gateway, *lines, seconds=20):
     """The last line of the answer to each; b'' once the gateway has hung up."""
     answers = []
@@ -93,8 +104,7 @@ def test_a_message_too_large_is_refused_before_it_is_sent_when_it_says_so(gatewa
     assert answers[-1][:3] == b"552"
 
 
-def test_ten_thousand_recipients_are_too_many_and_the_first_thousand_are_served(launch, primary, backup):
-    gateway = launch()
+def test_ten_thousand_recipients_are_too_many_and_the_first_thousand_are_served(gateway, primary):
     mark = new_mark()
     with gateway.client(60) as client:
         client.ehlo()

@@ -4,10 +4,12 @@ anybody's back.
 
 import re
 import time
+from functools import partial
 
 import pytest
 
-from tests.provider import drip, hang_up, raw, reset, say, silence, total, wait_until
+from tests.fleet import fates
+from tests.provider import Provider, drip, hang_up, raw, reset, say, silence, total, wait_until
 
 TO = "anna@example.com"
 HEADERS = re.compile(rb"(?m)^(?:Message-ID|Date):.*$")
@@ -25,17 +27,18 @@ LOST = {
 }
 
 
+@pytest.fixture(scope="module")
+def doubtful_messages(tmp_path_factory):
+    faults = {name: partial(Provider.on, step="taken", act=act) for name, act in LOST.items()}
+    return fates(tmp_path_factory.mktemp("gateway"), faults, until="unclear", seconds=8, linger=1.5)
+
+
 @pytest.mark.parametrize("fault", LOST)
-def test_a_reply_lost_after_the_dot_is_unclear_and_does_not_go_to_the_backup(launch, primary, backup, fault):
-    gateway = launch()
-    primary.on("taken", LOST[fault])
-    mark = gateway.send()
-    wait_until(lambda: primary.copies[mark, TO], 5, gateway.report)
-    gateway.becomes(mark, "unclear")
-    time.sleep(1.5)
-    assert (primary.copies[mark, TO], backup.copies[mark, TO]) == (1, 0)
-    assert gateway.state(mark) == "unclear"
-    assert gateway.attempts(mark) == ["primary"]
+def test_a_reply_lost_after_the_dot_is_unclear_and_does_not_go_to_the_backup(doubtful_messages, fault):
+    doubtful = doubtful_messages[fault]
+    assert doubtful.state == "unclear"
+    assert (doubtful.by_primary, doubtful.by_backup) == (1, 0)
+    assert doubtful.attempts == (fault,)
 
 
 def test_f03_the_log_says_unclear_and_why_and_when_the_policy_acts(launch, primary, backup):

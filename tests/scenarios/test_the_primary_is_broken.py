@@ -2,16 +2,14 @@
 itself.
 """
 
-import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
-from tests.gateway import Gateway, message, new_mark
+from tests.fleet import fates
+from tests.gateway import message, new_mark
 from tests.provider import (
     Provider,
     after_bytes,
@@ -68,58 +66,16 @@ FAULTS: dict[str, Callable[[Provider], None]] = {
 
 @pytest.fixture(scope="module")
 def first_messages(tmp_path_factory):
-    """One gateway, a primary for each fault, a route for each primary: by fault, what became of its first message."""
-    names = [*FAULTS]
-    with ExitStack() as stack:
-        backup = stack.enter_context(Provider(name="backup"))
-        primaries = {name: stack.enter_context(Provider(name=name)) for name in names}
-        gateway = stack.enter_context(gateway_with_routes(tmp_path_factory.mktemp("gateway"), primaries, backup))
-        for name, provider in primaries.items():
-            FAULTS[name](provider)
-        sent = {name: (gateway.send(Subject=name), time.monotonic()) for name in names}
-        with suppress(AssertionError):  # each test looks at its own
-            wait_until(lambda: all(backup.copies[mark, TO] for mark, _ in sent.values()), 6)
-        time.sleep(0.5)
-        arrivals = {copy.mark: copy.at for copy in backup.mail}
-        yield {
-            name: First(
-                waited=arrivals.get(mark, math.inf) - since,
-                copies=total(backup, *primaries.values())[mark, TO],
-                violations=primaries[name].violations,
-                story="" if mark in arrivals else gateway.story(mark),
-            )
-            for name, (mark, since) in sent.items()
-        }
-        assert gateway.complaints == [], gateway.output()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class First:
-    waited: float
-    copies: int
-    violations: list[str]
-    story: str
-
-
-def gateway_with_routes(folder, primaries, backup):
-    routes = [
-        {
-            "name": name,
-            "connection": name,
-            "any": [{"all": [{"property": "subject", "operator": "is", "value": name}]}],
-        }
-        for name in primaries
-    ]
-    connections = {name: provider.connection() for name, provider in primaries.items()}
-    return Gateway(folder, primary=backup, backup=backup, settings={"connections": connections, "routes": routes})
+    return fates(tmp_path_factory.mktemp("gateway"), FAULTS, until="accepted", seconds=8)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_backup_has_the_first_message_within_one_time_out(first_messages, fault):
     first = first_messages[fault]
-    assert first.copies == 1, first.story
-    assert first.waited < TIMEOUT + SLACK, f"{fault} cost {first.waited:.1f} s"
-    assert first.violations == []
+    assert (first.by_primary, first.by_backup) == (0, 1), first
+    assert first.waited < TIMEOUT + SLACK, first
+    assert first.state == "accepted"
+    assert first.violations == ()
 
 
 RECOVER = [

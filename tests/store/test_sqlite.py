@@ -88,7 +88,8 @@ async def test_closing_finishes_what_was_asked_for(tmp_path):
 
 async def test_many_asks_share_one_fsync(store):
     async def pages() -> int:
-        return (await store._engine.write(lambda db: db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)))[0]
+        current, _highest = await store._engine.write(lambda db: db.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE))
+        return int(current)
 
     before = await pages()
     await asyncio.gather(*(store.accept(submission(number, id=message_id(number))) for number in range(400)))

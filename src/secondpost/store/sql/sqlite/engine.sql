@@ -4,14 +4,14 @@ PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA wal_autocheckpoint = 0;
 PRAGMA temp_store = MEMORY;
-PRAGMA cache_size = -65536;
+PRAGMA cache_size = -24576;
 PRAGMA journal_size_limit = 67108864;
 
 -- set_up_reader: may not write, whatever is asked.
 PRAGMA synchronous = FULL;
 PRAGMA query_only = ON;
 PRAGMA temp_store = MEMORY;
-PRAGMA cache_size = -16384;
+PRAGMA cache_size = -8192;
 
 -- find_canary: the value that proves the key.
 SELECT value FROM meta WHERE name = 'canary';
