@@ -203,17 +203,46 @@ async def test_carriers_are_dismissed():
     assert await it.take() is None
 
 
+def turn_in(seconds: float) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, print)
+
+
 async def test_everything_that_waits_can_be_taken_away_also_what_waits_for_the_limits():
     it = line()
     queued, delayed = errand(), errand()
     over = errand(race=Race(winner=queued))
     it.put(queued)
     it.put(over)
-    timer = asyncio.get_running_loop().call_later(60, print)
-    it.later[delayed] = timer
+    turn = turn_in(60)
+    it.reserve(delayed, turn)
     assert it.drain() == [queued, delayed]
-    assert timer.cancelled()
+    assert turn.cancelled()
     assert it.drain() == []
+
+
+async def test_when_the_limits_let_one_go_it_is_the_most_urgent_of_those_that_wait():
+    it = line()
+    waiting = [errand(priority) for priority in (Priority.BULK, Priority.NORMAL, Priority.URGENT, Priority.NORMAL)]
+    for number, one in enumerate(waiting):
+        it.reserve(one, turn_in(60 + number))
+    assert [it.turn() for _ in waiting] == [waiting[2], waiting[1], waiting[3], waiting[0]]
+
+
+async def test_an_urgent_message_would_wait_for_the_next_turn_only():
+    it = line()
+    it.limiter = limits.gate(it.limiter, Deferred(Fault.LIMIT, retry_after=timedelta(seconds=90)), NOW)
+    for number in range(3):
+        it.reserve(errand(Priority.NORMAL), turn_in(10 * number + 10))
+    it.reserve(errand(Priority.BULK), turn_in(40))
+    waits = [it.wait(NOW, priority).total_seconds() for priority in Priority]
+    assert [round(wait) for wait in waits] == [10, 40, 90]
+    it.drain()
+
+
+async def test_a_turn_that_nobody_waits_for_any_more_is_left():
+    it = line()
+    it.reserve(errand(race=Race(winner=errand())), turn_in(60))
+    assert it.turn() is None
 
 
 # The race -------------------------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """The ways mail can take now, in the order of its route."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from secondpost.core import breaker
+from secondpost.core import breaker, limits
 from secondpost.core.connection import Connection
 from secondpost.core.outcome import Deferred, Fault
 from secondpost.core.priority import Priority
@@ -80,6 +81,21 @@ def test_a_possible_duplicate_goes_first_by_the_connection_that_may_have_it(ways
     assert names(ways, errand("one", "two", possible_duplicate=True, last="three")) == ["one", "two"]
     shut(ways, "two")
     assert names(ways, errand("one", "two", possible_duplicate=True, last="two")) == ["one"]
+
+
+def test_a_route_is_open_while_the_limits_of_a_usable_connection_let_one_more_go_soon(ways):
+    def pause(name: str, seconds: float) -> None:
+        named = Deferred(Fault.LIMIT, retry_after=timedelta(seconds=seconds))
+        ways.lines[name].limiter = limits.gate(limits.Limiter(), named, utc_now())
+
+    pause("one", 60)
+    assert ways.usable(("one",))
+    assert not ways.open(("one",))
+    assert ways.open(("one", "two"))
+    shut(ways, "two")
+    assert not ways.open(("one", "two"))
+    pause("one", 20)
+    assert ways.open(("one", "two"))
 
 
 def test_a_route_is_usable_while_one_of_its_connections_is(ways):

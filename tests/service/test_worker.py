@@ -240,9 +240,60 @@ async def test_without_a_backup_what_exceeds_the_rate_waits_until_the_limit_allo
     await office.send()
     message = await office.send(priority=Priority.BULK)
     assert await office.states(message) == ["waiting"]
-    assert await office.due_in(message) > 2000
+    assert await office.worker.refill() == 0  # nor is it leased over and over meanwhile
     await office.later(hours=1)
     assert await office.states(message) == ["accepted"]
+
+
+async def test_bulk_does_not_overflow_to_the_backup_for_a_limit(office):
+    await shut_for(office, minutes=5)
+    message = await office.send(priority=Priority.BULK)
+    assert await office.states(message) == ["waiting"]
+    assert await office.due_in(message) > 290
+    await office.later(minutes=6)
+    assert await office.attempts(message) == ["primary"]
+
+
+async def test_with_nowhere_to_overflow_to_an_impatient_message_keeps_its_place(office):
+    office.policy(Priority.URGENT, patience=timedelta(milliseconds=1))
+    office.arrange(backup="")
+    await shut_for(office, seconds=0.03)
+    message = await office.send(priority=Priority.URGENT)
+    assert await office.states(message) == ["leased"]
+    await office.rest(0.05)
+    assert await office.attempts(message) == ["primary"]
+
+
+async def test_when_the_limits_let_mail_go_urgent_goes_first(office):
+    office.primary.capacity = 1
+    await shut_for(office, seconds=0.05)
+    for priority in (Priority.BULK, Priority.NORMAL, Priority.URGENT):
+        await office.send(priority=priority, content=f"Subject: {priority.label}\r\n\r\n".encode())
+    await office.rest(0.08)
+    assert subjects(office) == [b"urgent", b"normal", b"bulk"]
+
+
+async def test_when_a_provider_asks_for_a_pause_what_waits_in_its_line_is_not_sent_into_it(office):
+    office.primary.capacity = 1
+    gate = held()
+    office.primary.before = lambda: gate
+    messages = [await office.send() for _ in range(6)]
+    office.primary.refuse = LIMITED
+    gate.set_result(None)
+    await office.rest()
+    assert office.primary.tries == 1
+    assert len(office.backup.takes) == 6
+    assert [await office.states(message) for message in messages] == [["accepted"]] * 6
+    assert office.worker.room.count == 0
+
+
+async def test_a_pause_that_begins_before_their_turn_holds_for_those_who_have_one(office):
+    await shut_for(office, seconds=0.02)
+    message = await office.send()
+    line = office.line()
+    line.limiter = limits.gate(line.limiter, LIMITED, office.clock())
+    await office.rest(0.04)
+    assert await office.attempts(message) == ["backup"]
 
 
 async def shut_for(office, **span):
@@ -270,7 +321,7 @@ async def test_what_waits_for_a_limit_goes_another_way_at_once_when_the_connecti
     await office.rest()
     assert await office.states(message) == ["accepted"]
     assert len(office.backup.takes) == 1
-    assert not line.later
+    assert not line._turns
 
 
 async def test_what_waits_for_a_limit_is_given_back_when_the_gateway_stops(office):
@@ -286,6 +337,10 @@ async def test_what_waits_for_a_limit_is_given_back_when_the_gateway_stops(offic
 # The order in the line ------------------------------------------------------------------------------------------------
 
 
+def subjects(office):
+    return [parcel.message.head.split(b"Subject: ")[1].split(b"\r")[0] for parcel in office.primary.takes]
+
+
 async def test_urgent_never_waits_behind_bulk(office):
     first = held()
     office.primary.capacity = 1
@@ -297,8 +352,7 @@ async def test_urgent_never_waits_behind_bulk(office):
         await office.send(priority=priority, content=f"Subject: {priority.label}\r\n\r\n".encode())
     first.set_result(None)
     await office.rest()
-    subjects = [parcel.message.head.split(b"Subject: ")[1].split(b"\r")[0] for parcel in office.primary.takes]
-    assert subjects == [b"hello", b"urgent", b"normal", b"bulk"]
+    assert subjects(office) == [b"hello", b"urgent", b"normal", b"bulk"]
 
 
 async def test_a_line_has_no_more_carriers_than_its_mailer_can_use(office):

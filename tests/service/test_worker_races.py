@@ -177,8 +177,8 @@ def check(office: Office, stage: Stage) -> None:
     assert max(stage.copies.values(), default=0) <= 1
     assert not office.worker.suspended
     for line in office.worker.ways.lines.values():
-        assert not line.later
-        assert line.next() is None
+        assert line.drain() == []
+        assert not line._turns
         assert line.busy == 0
         assert line.breaker.state is not breaker.State.HALF_OPEN or line.breaker.probe is None
 

@@ -66,6 +66,9 @@ class Errand:
         return self.race is not None and self.race.winner not in (None, self)
 
 
+Queues = tuple[deque[Errand], ...]  # by priority
+
+
 @dataclass(slots=True, eq=False)
 class Line:
     """One connection at work. `carriers` are tasks that each carry one errand at a time."""
@@ -79,8 +82,9 @@ class Line:
     name: str = field(init=False)
     stamp: bytes = field(init=False)  # the header line that says who sent a copy
     carriers: int = 0
-    later: dict[Errand, asyncio.TimerHandle] = field(default_factory=dict)  # the limits let them go, but not yet
-    _queues: tuple[deque[Errand], ...] = field(default_factory=lambda: tuple(deque() for _ in Priority))
+    _queues: Queues = field(default_factory=lambda: tuple(deque() for _ in Priority))  # waiting for a carrier
+    _later: Queues = field(default_factory=lambda: tuple(deque() for _ in Priority))  # waiting for the limits
+    _turns: deque[asyncio.TimerHandle] = field(default_factory=deque)  # when the limits let one of these go
     _idle: list["Future[Errand | None]"] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -100,9 +104,23 @@ class Line:
             return False
         return not self.domains or domain not in self.domains or breakers.admits(self.domains[domain], now)
 
-    def wait(self, now: datetime) -> timedelta:
-        """How long the limits want the next message to wait."""
+    def wait(self, now: datetime, priority: Priority = Priority.BULK) -> timedelta:
+        """How long the limits want a message to wait. It takes the turn of what waits already and is less urgent."""
+        if self._turns:
+            ahead = sum(len(waiting) for waiting in self._later[: priority + 1])
+            if ahead < len(self._turns):
+                return timedelta(seconds=max(self._turns[ahead].when() - asyncio.get_running_loop().time(), 0))
         return limits.wait(self.limiter, now)
+
+    def reserve(self, errand: Errand, turn: asyncio.TimerHandle) -> None:
+        """The limits let one more go at that time: the most urgent of those that wait then."""
+        self._later[errand.lease.priority].append(errand)
+        self._turns.append(turn)
+
+    def turn(self) -> Errand | None:
+        """Whose turn it is, now that a time has come."""
+        self._turns.popleft()
+        return self._first(self._later)
 
     def put(self, errand: Errand) -> bool:
         """Give an errand to this line. True: a new carrier is needed to take it."""
@@ -114,8 +132,11 @@ class Line:
         return self.carriers < self.mailer.capacity
 
     def next(self) -> Errand | None:
-        """The errand whose turn it is: urgent first, then in order of arrival."""
-        for queue in self._queues:
+        """The errand that is carried next: urgent first, then in order of arrival."""
+        return self._first(self._queues)
+
+    def _first(self, queues: Queues) -> Errand | None:
+        for queue in queues:
             while queue:
                 errand = queue.popleft()
                 if not errand.over:
@@ -125,7 +146,7 @@ class Line:
 
     def claim(self, errand: Errand, now: datetime) -> None:
         """The errand is to go this way: count it; while the line is on trial, it is the one probe."""
-        errand.line = self.name
+        errand.line, errand.probe = self.name, False
         self.limiter = limits.take(self.limiter, now)
         if self.breaker.state is not breakers.State.CLOSED:
             self.breaker = breakers.probe(self.breaker, now)
@@ -153,11 +174,11 @@ class Line:
 
     def drain(self) -> list[Errand]:
         """Everything that waits here, to be sent another way."""
-        errands = [errand for waiting in (*self._queues, self.later) for errand in waiting if not errand.over]
-        for queue in self._queues:
-            queue.clear()
-        while self.later:
-            self.later.popitem()[1].cancel()
+        errands = [errand for waiting in (*self._queues, *self._later) for errand in waiting if not errand.over]
+        for waiting in (*self._queues, *self._later):
+            waiting.clear()
+        while self._turns:
+            self._turns.popleft().cancel()
         return errands
 
     def dismiss(self) -> None:

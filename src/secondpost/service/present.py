@@ -177,6 +177,8 @@ def _why(depth: Depth, worker: Worker, now: datetime) -> str:
         return "on its way"
     if not worker.ways.usable(depth.route):
         return "no connection of its route can take mail now: " + ", ".join(depth.route)
+    if not worker.ways.open(depth.route):
+        return "the limits of its connections let nothing more go now: " + ", ".join(depth.route)
     if depth.next_due and depth.next_due > now:
         return "it is tried again when its time comes"
     return "its turn comes soon"

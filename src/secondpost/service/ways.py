@@ -5,9 +5,11 @@ Rule: a delivery is only ever sent by a line of its route, in the route's order;
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from secondpost.service.line import Errand, Line
+
+HORIZON = timedelta(seconds=30)  # how far ahead the limits' turns are given away; what comes after waits on disk
 
 
 @dataclass(slots=True)
@@ -26,6 +28,12 @@ class Ways:
         """Whether some connection of the route can be tried now."""
         now = self.now()
         return any(self.lines[name].usable(now) for name in self.known(route))
+
+    def open(self, route: Sequence[str]) -> bool:
+        """Whether some connection of the route can be tried now, and its limits let one more go before the horizon."""
+        now = self.now()
+        lines = [self.lines[name] for name in self.known(route)]
+        return any(line.usable(now) and line.wait(now) <= HORIZON for line in lines)
 
     def open_to(self, errand: Errand, now: datetime, *, but: str = "") -> list[Line]:
         """The lines that may carry it now, in the order of its route.

@@ -22,7 +22,7 @@ from secondpost.service import attempt
 from secondpost.service.ids import new_id
 from secondpost.service.line import Errand, Line, Race
 from secondpost.service.room import Room
-from secondpost.service.ways import Ways
+from secondpost.service.ways import HORIZON, Ways
 from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Worker:
 
     def has_room(self, size: int, route: Sequence[str]) -> bool:
         """Whether a message of `size` bytes may be delivered from memory; if so, the room is taken."""
-        if self.draining or self.suspended or not self.room.fits(size) or not self.ways.usable(route):
+        if self.draining or self.suspended or not self.room.fits(size) or not self.ways.open(route):
             self.room.behind = True
             return False
         self.room.hold(size)
@@ -88,36 +88,55 @@ class Worker:
         return [replace(lease, deliveries=deliveries) for deliveries in groups.values()]
 
     def dispatch(self, errand: Errand) -> None:
-        """Send an errand to the first line of its route that may carry it now; put it off when there is none."""
+        """Send an errand to the first line of its route that may carry it now; put it off when there is none.
+
+        Where only limits are in the way, it keeps its place in them: else it might wait behind what comes later.
+        """
         now = self.now()
         if errand.lease.expires <= now:
             self._put_off(errand, now, OVERDUE)
             return
-        patience = self.policies[errand.lease.priority].patience
-        pause: timedelta | None = None
-        for line in self.ways.open_to(errand, now):
-            wait = limits.wait(line.limiter, now)
-            if not wait or (patience is not None and wait <= patience):
-                self._assign(errand, line, now, wait)
-                return
-            pause = wait if pause is None else min(pause, wait)
-        self._put_off(errand, now, pause)
+        line, wait = self._nearest(errand, now)
+        if line is not None and wait <= HORIZON:
+            self._assign(errand, line, now)
+        else:
+            self._put_off(errand, now, None if line is None else wait)
 
-    def _assign(self, errand: Errand, line: Line, now: datetime, wait: timedelta) -> None:
+    def _nearest(self, errand: Errand, now: datetime) -> tuple[Line | None, timedelta]:
+        """The first line that its patience allows, else the one that lets it go soonest; and how long it waits."""
+        priority = errand.lease.priority
+        patience = self.policies[priority].patience
+        nearest: tuple[Line | None, timedelta] = (None, HORIZON)
+        for line in self.ways.open_to(errand, now):
+            wait = line.wait(now, priority)
+            if patience is None or wait <= patience:
+                return line, wait
+            if nearest[0] is None or wait < nearest[1]:
+                nearest = line, wait
+        return nearest
+
+    def _assign(self, errand: Errand, line: Line, now: datetime) -> None:
+        wait = limits.wait(line.limiter, now)
+        if errand.line == line.name:
+            errand.note = ""  # it was taken off this line, and comes back
         line.claim(errand, now)
         if errand.probe:
             errand.note = errand.note or "probe: the connection is on trial"
         self._arm(errand)
         if wait:
-            line.later[errand] = asyncio.get_running_loop().call_later(
-                wait.total_seconds(), self._its_turn, errand, line
-            )
+            loop = asyncio.get_running_loop()
+            line.reserve(errand, loop.call_later(wait.total_seconds(), self._its_turn, line))
         else:
             self._hand(errand, line)
 
-    def _its_turn(self, errand: Errand, line: Line) -> None:
-        del line.later[errand]
-        self._hand(errand, line)
+    def _its_turn(self, line: Line) -> None:
+        errand = line.turn()
+        if errand is None:
+            return
+        if line.limiter.gate > self.now():  # a provider shut it meanwhile
+            self.dispatch(errand)
+        else:
+            self._hand(errand, line)
 
     def _hand(self, errand: Errand, line: Line) -> None:
         if line.put(errand) and (not line.carriers or self._busy < 2 * self.concurrency):
@@ -177,7 +196,7 @@ class Worker:
         for line in self.ways.open_to(rival, now):
             if not limits.wait(line.limiter, now):
                 race.running += 1
-                self._assign(rival, line, now, timedelta())
+                self._assign(rival, line, now)
                 return
 
     # Carrying ------------------------------------------------------------------------------------------------------
@@ -288,16 +307,19 @@ class Worker:
             line.excuse(errand)
             return
         outcome = breaker.telling(report.outcomes)
-        domain = errand.domain
-        if line.learn(outcome, started=passage.start.now, now=now, domain=domain):
+        gate = line.limiter.gate
+        changed = line.learn(outcome, started=passage.start.now, now=now, domain=errand.domain)
+        if changed:
             self.on_change(line, outcome)
+        if changed or line.limiter.gate > gate:
             self.reroute(line, now)
 
     def reroute(self, line: Line, now: datetime) -> None:
-        """A line can no longer carry: what waits for it goes another way at once."""
-        if line.usable(now):
+        """Where a line can no longer carry, or its provider asked for a pause, what waits for it goes another way."""
+        if line.usable(now) and line.limiter.gate <= now:
             return
         for errand in line.drain():
+            line.excuse(errand)
             errand.note = f"fallback: {line.name} is unavailable"
             self.dispatch(errand)
 
@@ -395,7 +417,7 @@ class Worker:
         room.hungry.clear()
         if self.draining or self.suspended or not room.low:
             return 0
-        routes = [route for route in await self.store.routes() if self.ways.usable(route)]
+        routes = [route for route in await self.store.routes() if self.ways.open(route)]
         if not routes:
             return 0
         leases = await self.store.lease(
