@@ -33,7 +33,7 @@ class Fate:
 def fates(
     folder: Path, faults: Mapping[str, Fault], *, until: str, seconds: float, linger: float = 0.5, **settings: Any
 ) -> dict[str, Fate]:
-    """Send one message for each fault, wait for all to reach the state `until` (what does not shows), and a little longer."""
+    """Send one message for each fault, wait for all to reach the state `until`, and a little longer."""
     with ExitStack() as stack:
         backup = stack.enter_context(Provider(name="backup"))
         primaries = {case: stack.enter_context(Provider(name=case)) for case in faults}

@@ -208,7 +208,7 @@ class Gateway:
         return json.loads(done.stdout)
 
     def ask(self, operation: str, **arguments: Any) -> tuple[list[dict[str, Any]], Any]:
-        """What its commands ask it, over the socket that they use: they take half a second each, and tests ask a lot."""
+        """What its commands ask it, over the socket that they use: they take half a second each."""
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(30)
             door.connect(str(self.data / "control.sock"))

@@ -88,7 +88,7 @@ maillog_file = {folder}/log
 
 
 class Postfix:
-    """A private Postfix: `with Postfix(relay_to=PORT) as postfix:` listens on `postfix.port`; the installed one stays."""
+    """A private Postfix: `with Postfix(relay_to=PORT) as postfix:` listens on `postfix.port`."""
 
     def __init__(self, *, relay_to: int) -> None:
         self.port, self.relay_to = free_port(), relay_to

@@ -109,9 +109,7 @@ async def test_an_expected_error_is_told_by_its_name_and_without_a_traceback(cal
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize(
-    "line", [b"hello", b"[]", b"null", b"{}", b'{"do": 1}', b'{"do":"queue","with":7}', b"\xff"]
-)
+@pytest.mark.parametrize("line", [b"hello", b"[]", b"null", b"{}", b'{"do": 1}', b'{"do":"queue","with":7}', b"\xff"])
 async def test_what_cannot_be_understood_is_answered_and_the_session_goes_on(call, caplog, line):
     caller = await call()
     await caller.say(line)

@@ -47,6 +47,7 @@ def backup(path: Path) -> None:
     here.answer(
         result,
         lambda _: output.say(
-            f"Copied to {path}. Now copy the folder bodies of the data folder too (large messages), and keep secret.key apart."
+            f"Copied to {path}. Now copy the folder bodies of the data folder too (large messages), "
+            "and keep secret.key apart."
         ),
     )

@@ -232,5 +232,5 @@ class Engine:
 
     def _to_index(self, db: apsw.Connection, limit: int) -> tuple[int, int]:
         """The last of the next messages to index, and how many they are."""
-        last, count = fetch(db, SQL["index_next"], (round(time.time() * 1000) - INDEX_AGE, limit))[0]
+        last, count = fetch(db, SQL["index_next"], (limit, round(time.time() * 1000) - INDEX_AGE))[0]
         return last, count

@@ -35,12 +35,9 @@ PRAGMA quick_check;
 SELECT value FROM meta WHERE name = 'indexed';
 
 -- index_next: the last of the next messages to index, and how many they are. Young ones are left: they may still change.
-SELECT max(id), count(*) FROM (
-    SELECT id FROM message
-    WHERE id > (SELECT value FROM meta WHERE name = 'indexed') AND accepted < ?
-    ORDER BY id
-    LIMIT ?
-);
+SELECT max(id), count(*)
+FROM (SELECT id, accepted FROM message WHERE id > (SELECT value FROM meta WHERE name = 'indexed') ORDER BY id LIMIT ?)
+WHERE accepted < ?;
 
 -- index_words: of messages after the first and up to the second id.
 INSERT INTO search (rowid, subject, address)
