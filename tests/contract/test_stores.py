@@ -65,6 +65,14 @@ async def test_an_empty_message_is_a_message(store):
     assert await store.content(it.id) == it.message
 
 
+async def test_many_large_messages_at_once_are_no_trouble(store):
+    body = bytes(5 * 2**20)
+    crowd = [submission(n, id=message_id(n), message=Message(b"S: x\r\n\r\n", body)) for n in range(8)]
+    for future in [store.accept(it) for it in crowd]:
+        await future
+    assert (await store.content(message_id(7))).body == body
+
+
 async def test_the_content_of_an_unknown_message_is_none(store):
     assert await store.content(1) is None
     assert await store.entry(1) is None

@@ -87,7 +87,7 @@ async def test_metrics_are_there_when_the_store_is_not(get, worker, monkeypatch)
         raise StoreUnavailable("The disk failed. Nothing was written.")
 
     monkeypatch.setattr(worker.store, "depth", broken)
-    worker.suspended = True
+    worker.ledger.suspended = True
     status, page = await get("/metrics")
     assert status == 200
     assert "secondpost_suspended 1.0" in page

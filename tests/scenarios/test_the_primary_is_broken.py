@@ -117,7 +117,7 @@ def test_later_mail_does_not_wait_and_traffic_returns_unaided(launch, primary, b
 
 def test_f02_the_line_dies_in_the_middle_of_the_content(launch, primary, backup):
     """The last byte has not left: that is no doubt, and the backup may have it."""
-    gateway = launch()
+    gateway = launch(backup=backup.connection(timeouts={"data_reply": 60}))
     primary.on("body", after_bytes(100_000, reset))
     mark = gateway.send(body="x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 300_000)
     wait_until(lambda: backup.copies[mark, TO], 15, gateway.report)

@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
@@ -31,6 +31,10 @@ T = TypeVar("T")
 
 HELLO = b"From: shop@example.com\r\nSubject: hello\r\n\r\nbody\r\n"
 DOWN = Deferred(Fault.UNREACHABLE, "refused")
+LIMITED = Deferred(Fault.LIMIT, "429 slow down", retry_after=timedelta(minutes=5))
+THROTTLED = Deferred(Fault.LIMIT, "451 4.7.0 slow down", retry_after=timedelta(seconds=1))
+REFUSED_LOG_IN = Deferred(Fault.ACCOUNT, "535 5.7.8 wrong password")
+NOT_VERIFIED = Deferred(Fault.ACCOUNT, "550 5.7.1 domain not verified", about_sender=True)
 
 
 class Clock:
@@ -307,7 +311,3 @@ async def office():
 def held() -> "Future[None]":
     """Something that does not happen until the test says so."""
     return asyncio.get_running_loop().create_future()
-
-
-def settings_of(**changes: Any) -> Mapping[str, Any]:
-    return {"mailer": "scripted", **changes}

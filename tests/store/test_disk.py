@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from secondpost.core.delivery import State
@@ -144,6 +145,26 @@ async def test_f20_after_a_failed_fsync_nothing_more_is_believed(tmp_path: Path,
         for line in good:
             assert await store.content(int(line.removeprefix("ok "))) is not None
         await store.close()
+
+
+async def test_f20_an_fsync_that_fails_while_tidying_stops_the_store_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store = SqliteStore(tmp_path)
+    await store.open()
+    await store.accept(submission(1))
+
+    def failing(most: int) -> None:
+        raise apsw.IOError("disk I/O error")
+
+    monkeypatch.setattr(store._engine, "_checkpoint", failing)
+    for _ in range(100):
+        if store._engine.trouble is not None:
+            break
+        await asyncio.sleep(0.05)
+    with pytest.raises(StoreUnavailable, match="disk failed"):
+        await store.accept(submission(2))
+    await store.close()
 
 
 async def test_a_folder_one_may_not_write_to_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -13,7 +13,7 @@ from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
 from secondpost.core.fallback import Decision, NextConnection
 from secondpost.core.message import Message
-from secondpost.core.outcome import Accepted, Outcome
+from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Unclear
 from secondpost.mailers.base import Parcel, Report
 from secondpost.service.line import Errand, Line
 from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
@@ -154,3 +154,37 @@ def record(
         transcript=report.transcript,
         note=errand.note,
     )
+
+
+def put_off(lease: Lease, worker: str, due: datetime, now: datetime) -> Record:
+    """What is written down of a lease that nothing was done with: its deliveries wait until `due`."""
+    changes = tuple(
+        Change(
+            number=delivery.number, moves=(Move.PUT_OFF,), due=due, tries=delivery.tries, spent=delivery.spent,
+            possible_duplicate=delivery.possible_duplicate,
+        )
+        for delivery in lease.deliveries
+    )  # fmt: skip
+    return Record(
+        attempt=0, message=lease.id, worker=worker, fence=lease.fence, connection="", started=now, ended=now,
+        phase=Phase.CONNECT, changes=changes,
+    )  # fmt: skip
+
+
+def alike(lease: Lease) -> list[Lease]:
+    """The lease, split where deliveries may no longer go the same ways."""
+    groups: dict[tuple[tuple[str, ...], str], list[Delivery]] = {}
+    for delivery in lease.deliveries:
+        first = delivery.last if delivery.possible_duplicate else ""  # they begin where the first copy may be
+        groups.setdefault((delivery.spent, first), []).append(delivery)
+    return [lease] if len(groups) == 1 else [replace(lease, deliveries=group) for group in groups.values()]
+
+
+def fault(passage: Passage, reply: str) -> Outcome:
+    """What a fault of our own leaves behind: only who was let across may have sent something."""
+    return Unclear(reply) if passage.crossed else Deferred(Fault.LOCAL, reply)
+
+
+def same(lease: Lease, outcome: Outcome) -> Report:
+    """One outcome for all."""
+    return Report(outcomes=(outcome,) * len(lease.deliveries), phase=Phase.CONNECT)

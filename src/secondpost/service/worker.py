@@ -5,25 +5,25 @@ Rule: it never waits for what is known to be broken; what it holds in memory the
 
 import asyncio
 import logging
-from asyncio import Future, Task
-from collections import Counter, deque
+from asyncio import Task
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from secondpost.core import breaker, fallback, limits
 from secondpost.core import message as rfc5322
-from secondpost.core.delivery import Move
-from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
+from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
 from secondpost.core.priority import Policy, Priority
 from secondpost.errors import StoreError
 from secondpost.mailers.base import Report
 from secondpost.service import attempt
 from secondpost.service.ids import new_id
+from secondpost.service.ledger import Ledger
 from secondpost.service.line import Errand, Line, Race
 from secondpost.service.room import Room
 from secondpost.service.ways import HORIZON, Ways
-from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
+from secondpost.store.base import Delivery, Lease, Start, Store
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,6 @@ PROBE_HEDGE = timedelta(seconds=1)  # a message that probes a recovering connect
 OVERDUE = timedelta(seconds=30)  # for what has expired on its way: housekeeping ends it before it could be leased again
 LAST_SECONDS = 2.0  # at a stop, for writing down what its end interrupted
 LEASE_BATCH = 200
-Then = Callable[[], None] | None
 KINDS: dict[type[Outcome], str] = {Accepted: "accepted", Deferred: "deferred", Rejected: "rejected", Unclear: "unclear"}
 
 
@@ -48,16 +47,16 @@ class Worker:
     on_failed: Callable[[Lease, list[tuple[Delivery, Outcome]]], None]
     concurrency: int = 50
     ways: Ways = field(init=False)
+    ledger: Ledger = field(init=False)
     room: Room = field(default_factory=Room)
     draining: bool = False
-    suspended: bool = False  # results cannot be written down: sending more would make duplicates
     outcomes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # connection, outcome, fault, backup?
     _tasks: set["Task[None]"] = field(default_factory=set)
-    _unsaved: deque[tuple[Record, Then]] = field(default_factory=deque)
     _on_hold: list[Errand] = field(default_factory=list)  # their turn came while sending was suspended
 
     def __post_init__(self) -> None:
         self.ways = Ways(self.now)
+        self.ledger = Ledger(self.store)
 
     def has_room(self, size: int, route: Sequence[str]) -> bool:
         """Whether a message of `size` bytes may be delivered from memory; if so, the room is taken."""
@@ -77,15 +76,10 @@ class Worker:
 
     def _alike(self, lease: Lease) -> list[Lease]:
         """The lease, split where deliveries may no longer go the same ways; room is taken for each part."""
-        groups: dict[tuple[tuple[str, ...], str], list[Delivery]] = {}
-        for delivery in lease.deliveries:
-            first = delivery.last if delivery.possible_duplicate else ""  # they begin where the first copy may be
-            groups.setdefault((delivery.spent, first), []).append(delivery)
-        if len(groups) == 1:
-            return [lease]
-        for _ in range(len(groups) - 1):
+        parts = attempt.alike(lease)
+        for _ in parts[1:]:
             self.room.hold(lease.size)
-        return [replace(lease, deliveries=deliveries) for deliveries in groups.values()]
+        return parts
 
     def dispatch(self, errand: Errand) -> None:
         """Send an errand to the first line of its route that may carry it now; put it off when there is none.
@@ -99,17 +93,20 @@ class Worker:
         line, wait = self._nearest(errand, now)
         if line is not None and wait <= HORIZON:
             self._assign(errand, line, now)
-        else:
-            self._put_off(errand, now, None if line is None else wait)
+        else:  # who never overflows need not look again before: no other way would be taken even if it were open
+            patient = self.policies[errand.lease.priority].patience is None
+            self._put_off(errand, now, wait if line is not None and patient else None)
 
     def _nearest(self, errand: Errand, now: datetime) -> tuple[Line | None, timedelta]:
         """The first line that its patience allows, else the one that lets it go soonest; and how long it waits."""
         priority = errand.lease.priority
         patience = self.policies[priority].patience
+        if patience is None:  # however long; but a wait that would outlive the message is never worth it
+            patience = errand.lease.expires - now
         nearest: tuple[Line | None, timedelta] = (None, HORIZON)
         for line in self.ways.open_to(errand, now):
             wait = line.wait(now, priority)
-            if patience is None or wait <= patience:
+            if wait <= patience:
                 return line, wait
             if nearest[0] is None or wait < nearest[1]:
                 nearest = line, wait
@@ -131,12 +128,8 @@ class Worker:
 
     def _its_turn(self, line: Line) -> None:
         errand = line.turn()
-        if errand is None:
-            return
-        if line.limiter.gate > self.now():  # a provider shut it meanwhile
-            self.dispatch(errand)
-        else:
-            self._hand(errand, line)
+        if errand is not None:  # a provider may have shut the gate meanwhile
+            self.dispatch(errand) if line.limiter.gate > self.now() else self._hand(errand, line)
 
     def _hand(self, errand: Errand, line: Line) -> None:
         if line.put(errand) and (not line.carriers or self._busy < 2 * self.concurrency):
@@ -159,19 +152,7 @@ class Worker:
     def give_back(self, lease: Lease, due: datetime | None = None) -> None:
         """The deliveries of a lease that nothing was done with wait again. Its room is the caller's."""
         now = self.now()
-        changes = tuple(
-            Change(
-                number=delivery.number, moves=(Move.PUT_OFF,), due=due or now, tries=delivery.tries,
-                spent=delivery.spent, possible_duplicate=delivery.possible_duplicate,
-            )
-            for delivery in lease.deliveries
-        )  # fmt: skip
-        self._write(
-            Record(
-                attempt=0, message=lease.id, worker=self.name, fence=lease.fence, connection="",
-                started=now, ended=now, phase=Phase.CONNECT, changes=changes,
-            )
-        )  # fmt: skip
+        self.ledger.write(attempt.put_off(lease, self.name, due or now, now))
 
     # Racing --------------------------------------------------------------------------------------------------------
 
@@ -254,20 +235,20 @@ class Worker:
             if lease.message is None:
                 lease.message = await self.store.content(lease.id)
             if lease.message is None:
-                return _same(lease, Deferred(Fault.LOCAL, "the content is missing from the store"))
+                return attempt.same(lease, Deferred(Fault.LOCAL, "the content is missing from the store"))
             report = await line.mailer.send(attempt.parcel(errand, line, lease.message), passage)
             if len(report.outcomes) != len(lease.deliveries):
                 raise ValueError(f"{len(report.outcomes)} outcomes for {len(lease.deliveries)} recipients")
             return report
         except asyncio.CancelledError:  # the grace of a stop is over
-            return _same(lease, _fault(passage, "the gateway was stopped before the answer came"))
+            return attempt.same(lease, attempt.fault(passage, "the gateway was stopped before the answer came"))
         except StoreError as error:
-            return _same(lease, _fault(passage, str(error)))
+            return attempt.same(lease, attempt.fault(passage, str(error)))
         except Exception as error:
             logger.exception(
                 "attempt failed by a fault of our own", extra={"id": rfc5322.id_text(lease.id), "connection": line.name}
             )
-            return _same(lease, _fault(passage, f"internal error: {type(error).__name__}"))
+            return attempt.same(lease, attempt.fault(passage, f"internal error: {type(error).__name__}"))
 
     # Following an outcome ------------------------------------------------------------------------------------------
 
@@ -286,7 +267,7 @@ class Worker:
             result = self._judge(errand, line, report, passage.started, now)
         self._count(errand, line, report)
         failed = result.failed
-        self._write(
+        self.ledger.write(
             attempt.record(errand, line, passage.start, report, result.changes, ended=now),
             then=(lambda: self.on_failed(lease, failed)) if failed else None,
         )
@@ -365,49 +346,17 @@ class Worker:
                 )
             )
 
-    # Writing down --------------------------------------------------------------------------------------------------
-
-    def _write(self, record: Record, then: Then = None) -> None:
-        """Write it down; `then` follows once it is on disk."""
-        self.store.record(record).add_done_callback(lambda done: self._written(record, then, done))
-
-    def _written(self, record: Record, then: Then, done: "Future[bool]") -> None:
-        if done.cancelled():
-            return
-        error = done.exception()
-        if error is None:
-            self._saved(record, then, held=done.result())
-        elif isinstance(error, StoreError):
-            # Sent but not recorded is how duplicates are made: send nothing more until it is on disk.
-            logger.error("a result could not be written down; sending pauses: %s", error)
-            self.suspended = True
-            self._unsaved.append((record, then))
-        else:
-            _not_saved(record, error)
-
-    def _saved(self, record: Record, then: Then, *, held: bool) -> None:
-        if not held:
-            logger.warning("a result came too late: the lease was lost", extra={"id": rfc5322.id_text(record.message)})
-        elif then is not None:
-            then()
+    @property
+    def suspended(self) -> bool:
+        """Results cannot be written down: sending more would make duplicates."""
+        return self.ledger.suspended
 
     async def save_unsaved(self) -> None:
         """Try again to write down what could not be written; sending goes on once all of it is on disk."""
-        while self._unsaved:
-            record, then = self._unsaved[0]
-            try:
-                self._saved(record, then, held=await self.store.record(record))
-            except StoreError:
-                return
-            except Exception as error:
-                _not_saved(record, error)
-            self._unsaved.popleft()
-        if self.suspended:
-            self.suspended = False
+        if self.suspended and await self.ledger.save():
             on_hold, self._on_hold = self._on_hold, []
-            for errand in on_hold:
-                if not errand.over:
-                    self.dispatch(errand)
+            for errand in [errand for errand in on_hold if not errand.over]:
+                self.dispatch(errand)
 
     # The store's queue ---------------------------------------------------------------------------------------------
 
@@ -446,21 +395,3 @@ class Worker:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LAST_SECONDS)
-
-
-def _not_saved(record: Record, error: BaseException) -> None:
-    """A record that the store will never take must not stop all other mail."""
-    logger.error(
-        "a result was refused by a fault of our own; its deliveries stay as they are",
-        exc_info=error,
-        extra={"id": rfc5322.id_text(record.message)},
-    )
-
-
-def _fault(passage: attempt.Passage, reply: str) -> Outcome:
-    """What a fault of our own leaves behind: only who was let across may have sent something."""
-    return Unclear(reply) if passage.crossed else Deferred(Fault.LOCAL, reply)
-
-
-def _same(lease: Lease, outcome: Outcome) -> Report:
-    return Report(outcomes=(outcome,) * len(lease.deliveries), phase=Phase.CONNECT)

@@ -18,6 +18,8 @@ from secondpost.store.vault import Vault
 
 ACCEPT, START, RECORD, OTHER = range(4)  # the order in which a run writes them
 
+LARGE = 16 * 2**20  # bytes of content in one statement: bounds memory
+
 CONTENT_PLACE = b"content/%d"
 TRANSCRIPT_PLACE = b"attempt/%d/transcript"
 
@@ -209,16 +211,21 @@ def runs(asks: list[Ask]) -> list[list[Ask]]:
     """Cut a batch into runs within which accepts, then starts, then records keep the order of every message."""
     cuts: list[list[Ask]] = [[]]
     last: dict[int, int] = {}
+    size = 0
     for ask in asks:
         kind = ask[0]
         if kind == OTHER:
             cuts += [ask], []
             last = {}
             continue
-        message = ask[1].id if kind == ACCEPT else ask[1].message
-        if last.get(message, ACCEPT) > kind:
+        if kind == ACCEPT:
+            message = ask[1].id
+            size += len(ask[1].message.body)
+        else:
+            message = ask[1].message
+        if last.get(message, ACCEPT) > kind or size > LARGE:
             cuts.append([])
-            last = {}
+            last, size = {}, 0
         last[message] = kind
         cuts[-1].append(ask)
     return [cut for cut in cuts if cut]

@@ -199,13 +199,22 @@ class Engine:
             return False
         if idle:
             self.reserve.restore()
-        more = self._index_some(idle)
-        written = self.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
-        if written - self._checkpointed > (0 if idle and not more else WAL_PAGES):
+        try:
             with told():
-                self.write_connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._checkpointed = written
+                more = self._index_some(idle)
+                self._checkpoint(0 if idle and not more else WAL_PAGES)
+        except StoreError as error:
+            if is_lasting(error):  # an fsync that failed here would be believed by the next commit
+                self.trouble = error
+            raise
         return more
+
+    def _checkpoint(self, most: int) -> None:
+        """Move committed pages into the database, if they are more than `most`."""
+        written = self.write_connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE)[0]
+        if written - self._checkpointed > most:
+            self.write_connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._checkpointed = written
 
     def _index_some(self, idle: bool) -> bool:
         """Let the search index catch up: at once when idle, else now and then."""

@@ -1,0 +1,73 @@
+"""The ledger: writes down what attempts led to, and keeps what could not be written until it can.
+
+Rule: while anything is unwritten no attempt begins: sent but not recorded is how duplicates are made.
+"""
+
+import logging
+from asyncio import Future
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from secondpost.core import message as rfc5322
+from secondpost.errors import StoreError
+from secondpost.store.base import Record, Store
+
+logger = logging.getLogger(__name__)
+
+Then = Callable[[], None] | None
+
+
+@dataclass(slots=True, eq=False)
+class Ledger:
+    """`suspended`: something could not be written down; `save` tries again."""
+
+    store: Store
+    suspended: bool = False
+    _unsaved: deque[tuple[Record, Then]] = field(default_factory=deque)
+
+    def write(self, record: Record, then: Then = None) -> None:
+        """Write it down; `then` follows once it is on disk."""
+        self.store.record(record).add_done_callback(lambda done: self._written(record, then, done))
+
+    def _written(self, record: Record, then: Then, done: "Future[bool]") -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is None:
+            self._saved(record, then, held=done.result())
+        elif isinstance(error, StoreError):
+            logger.error("a result could not be written down; sending pauses: %s", error)
+            self.suspended = True
+            self._unsaved.append((record, then))
+        else:
+            _refused(record, error)
+
+    def _saved(self, record: Record, then: Then, *, held: bool) -> None:
+        if not held:
+            logger.warning("a result came too late: the lease was lost", extra={"id": rfc5322.id_text(record.message)})
+        elif then is not None:
+            then()
+
+    async def save(self) -> bool:
+        """Try again to write down what could not be written. True: all of it is on disk, and sending may go on."""
+        while self._unsaved:
+            record, then = self._unsaved[0]
+            try:
+                self._saved(record, then, held=await self.store.record(record))
+            except StoreError:
+                return False
+            except Exception as error:
+                _refused(record, error)
+            self._unsaved.popleft()
+        self.suspended = False
+        return True
+
+
+def _refused(record: Record, error: BaseException) -> None:
+    """A record that the store will never take must not stop all other mail."""
+    logger.error(
+        "a result was refused by a fault of our own; its deliveries stay as they are",
+        exc_info=error,
+        extra={"id": rfc5322.id_text(record.message)},
+    )
