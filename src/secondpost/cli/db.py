@@ -48,6 +48,6 @@ def backup(path: Path) -> None:
         result,
         lambda _: output.say(
             f"Copied to {path}. Now copy the folder bodies of the data folder too (large messages), "
-            "and keep secret.key apart."
+            "and keep the key file (secret.key) apart."
         ),
     )
