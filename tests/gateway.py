@@ -117,8 +117,8 @@ class Gateway:
         return False
 
     def signal(self, number: int) -> None:
-        assert self.process
-        with suppress(ProcessLookupError):
+        """To it and its children. Never to a number that may be somebody else's by now."""
+        if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, number)
 
     def kill(self) -> None:
