@@ -66,8 +66,10 @@ class Writer:
     def _run(self) -> None:
         pause = PAUSE
         while True:
-            rung = self._bell.acquire(timeout=pause)
-            self._rung = False  # before looking, so that what is asked from here on rings again
+            if rung := self._bell.acquire(timeout=pause):
+                # Before looking, so that what is asked from here on rings again; and only when the bell was heard: it
+                # may ring just after the wait is over, and one that is ringing must not be rung twice.
+                self._rung = False
             while asks := self._take():
                 self._answer(asks)
                 self._safely_tidy(False)
