@@ -8,7 +8,7 @@ from secondpost.store.sqlite.writer import Ask, Writer
 
 
 class LateBell:
-    """A bell whose wait ends unheard, and that lets others ring it before the waiter goes on: as a slow machine does."""
+    """A bell whose wait ends unheard, and lets others ring it before the waiter goes on, as a slow machine does."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -44,5 +44,5 @@ async def test_a_bell_rung_just_after_the_wait_is_over_is_not_rung_twice() -> No
     assert await asyncio.to_thread(working.wait, 5)
     second = writer.ask(0, "second")
     go_on.set()
-    assert await asyncio.wait_for(asyncio.gather(first, second), 5) == ["first", "second"]
+    assert tuple(await asyncio.wait_for(asyncio.gather(first, second), 5)) == ("first", "second")
     await writer.close()
