@@ -4,6 +4,7 @@ import asyncio
 import os
 import smtplib
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,8 +14,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from secondpost import app
-from secondpost.app import Core, Gateway, build, offline
+from secondpost import app, assembly
+from secondpost.app import Gateway, offline
+from secondpost.assembly import Core, build
 from secondpost.config import Config, load
 from secondpost.core import message as rfc5322
 from secondpost.core.priority import Priority
@@ -256,6 +258,16 @@ def test_what_this_version_cannot_do_is_told_before_anything_is_opened(tmp_path,
     assert not (tmp_path / "data").exists()
 
 
+def test_a_regular_expression_without_the_package_for_it_is_told_before_anything_is_opened(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "re2", None)
+    condition = {"property": "subject", "operator": "matches_regex", "value": "a+"}
+    route = {"name": "Regular", "connection": "inbox", "any": [{"all": [condition]}]}
+    with pytest.raises(ConfigError, match=r"pip install .*server"):
+        build(configured(tmp_path, {"routes": [route]}))
+    plain = {"name": "Plain", "connection": "inbox", "any": [{"all": [condition | {"operator": "contains"}]}]}
+    build(configured(tmp_path, {"routes": [plain]}))
+
+
 async def test_a_regular_expression_in_a_route_ignores_case(tmp_path):
     condition = {"property": "subject", "operator": "matches_regex", "value": "^HEL+O$"}
     routes = [{"name": "Greetings", "block": True, "any": [{"all": [condition]}]}]
@@ -310,7 +322,7 @@ async def test_results_that_could_not_be_written_down_are_tried_once_more_by_a_s
 
         def fail(it):
             store.record = record  # type: ignore[method-assign]
-            answer = store._engine._loop.create_future()
+            answer = asyncio.get_running_loop().create_future()
             answer.set_exception(StoreUnavailable("The disk is full."))
             return answer
 
@@ -368,4 +380,4 @@ def test_what_is_logged_cannot_forge_a_line():
 
 
 def test_the_boot_is_told_from_the_one_before():
-    assert app.boot_id() == app.boot_id()
+    assert assembly.boot_id() == assembly.boot_id()

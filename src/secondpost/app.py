@@ -5,173 +5,31 @@ Rule: this is the only module that knows everybody; everything else is handed wh
 
 import asyncio
 import contextlib
-import functools
 import gc
 import logging
 import os
-import secrets
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import structlog
 import uvloop
 
-from secondpost import mailers
+from secondpost.assembly import Core, build
 from secondpost.config import Config
-from secondpost.core import routing
-from secondpost.core.conditions import Operator
 from secondpost.entrypoints.control import Control
 from secondpost.entrypoints.http import HttpListener, Pages
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.entrypoints.smtp import SmtpListener
-from secondpost.errors import ConfigError, SecondpostError, StoreError
-from secondpost.service.connections import Connections
-from secondpost.service.credentials import Credentials
-from secondpost.service.desk import Desk
-from secondpost.service.housekeeping import Housekeeping
-from secondpost.service.ids import new_id, worker_name
-from secondpost.service.nondelivery import NonDelivery
+from secondpost.errors import ConfigError, SecondpostError
+from secondpost.service.ids import new_id
 from secondpost.service.operate import Operations
-from secondpost.service.submit import Submit, utc_now
-from secondpost.service.trial import Trials
-from secondpost.service.worker import Worker
-from secondpost.store.sqlite import SqliteStore
 
 logger = logging.getLogger(__name__)
 
 GRACE = 30.0  # seconds that attempts under way get to finish when we are asked to stop
-LAST_SECONDS = 2.0  # for non-delivery reports, when we are asked to stop
-
-
-def boot_id() -> str:
-    """What changes when the machine starts anew: after that, a lease of before cannot still be transmitting."""
-    path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text().strip() if path.exists() else ""
-
-
-@dataclass(slots=True)
-class Core:
-    """Everything but the ways in: the store and the work done on it."""
-
-    config: Config
-    store: SqliteStore
-    worker: Worker
-    submit: Submit
-    connections: Connections
-    credentials: Credentials
-    trials: Trials
-    housekeeping: Housekeeping
-    operations: Operations
-    reports: set["asyncio.Task[None]"]  # non-delivery reports that are being made
-
-    async def open(self) -> None:
-        await self.store.open()
-        try:
-            await self.credentials.load()
-            await self.connections.load()
-        except BaseException:
-            await self.close()
-            raise
-
-    async def close(self) -> None:
-        """Write down what is left to be, and let everything go."""
-        await self.trials.stop()
-        for line in self.worker.ways.lines.values():
-            await line.mailer.close()
-        with contextlib.suppress(StoreError):
-            await self.worker.save_unsaved()
-            await self.housekeeping.keep_counts()
-        if self.reports:
-            await asyncio.wait(self.reports, timeout=LAST_SECONDS)
-        await self.store.close()
-
-
-def build(config: Config) -> Core:
-    """Put the parts together; nothing is opened yet. Raises `ConfigError`."""
-    if config.database != "sqlite":
-        raise ConfigError(
-            "This version keeps its data in SQLite only; PostgreSQL is not there yet. Nothing was started. "
-            "Remove the setting database (or DATABASE_URL), or set SECONDPOST_DATABASE=sqlite."
-        )
-    store = SqliteStore(config.data_dir)
-    policies = dict(config.policies)
-    hostname = config.smtp.hostname or socket.getfqdn()
-    desk = Desk(policies=policies, do_not_send=config.do_not_send)
-    desk.rules = [routing.parse(rule) for rule in config.routes]
-    desk.matcher = _matcher() if desk.rules else None
-    _try_patterns(desk)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def later(coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    worker = Worker(
-        name=worker_name(),
-        store=store,
-        policies=policies,
-        now=utc_now,
-        chance=lambda: secrets.randbelow(2_000_001) / 1_000_000 - 1,
-        on_change=lambda line, outcome: trials.changed(line, outcome),  # noqa: PLW0108  # made below
-        on_failed=lambda lease, ended: later(nondelivery.failed(lease, ended)),
-        concurrency=config.worker.concurrency,
-    )
-    trials = Trials(store, worker, utc_now)
-    credentials = Credentials(store)
-    submit = Submit(store, worker, desk, hostname, utc_now, new_id, pace=credentials.pace)
-    nondelivery = NonDelivery(store, submit, hostname, utc_now, new_id, enabled=config.non_delivery_reports)
-    connections = Connections(
-        store=store, desk=desk, worker=worker, trials=trials, now=utc_now, find=mailers.find, parse=config.connection,
-        require=config.require, fixed=dict(config.connections), fixed_roles=_fixed_roles(config), origin=config.origin,
-    )  # fmt: skip
-    housekeeping = Housekeeping(
-        store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=utc_now,
-        boot=boot_id(),
-        content_kept=timedelta(days=config.log.content_days), log_kept=timedelta(days=config.log.retention_days),
-    )  # fmt: skip
-    operations = Operations(store, worker, submit, connections, credentials, utc_now, new_id)
-    return Core(config, store, worker, submit, connections, credentials, trials, housekeeping, operations, tasks)
-
-
-def _try_patterns(desk: Desk) -> None:
-    """A route that cannot be understood stops the start, not a submission. Raises `ConfigError`."""
-    for rule in desk.rules:
-        for group in rule.groups:
-            for condition in group:
-                if condition.operator is Operator.MATCHES_REGEX and desk.matcher is not None:
-                    desk.matcher(condition.value, "")
-
-
-def _fixed_roles(config: Config) -> dict[str, str]:
-    """The roles that the configuration gives. Connections of its own make the first of them primary."""
-    own = config.locked("primary") or config.locked("connections")
-    roles = {"primary": config.primary} if own else {}
-    return roles | ({"backup": config.backup or ""} if config.locked("backup") else {})
-
-
-def _matcher() -> "routing.Matcher":
-    """Regular expressions in linear time, so that no route can hang the gateway; both sides are case-folded."""
-    import re2  # only where a route exists: it is an optional part
-
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
-
-    @functools.lru_cache(maxsize=1000)
-    def compiled(pattern: str) -> Any:
-        try:
-            return re2.compile(pattern, options)
-        except re2.error as error:
-            raise ConfigError(f"The route's regular expression {pattern!r} cannot be used: {error}.") from None
-
-    return lambda pattern, text: compiled(pattern).search(text) is not None
 
 
 @dataclass(slots=True)

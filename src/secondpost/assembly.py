@@ -1,0 +1,175 @@
+"""Putting the parts together: the store and the work done on it, for the gateway and for the library alike.
+
+Rule: nothing here is a way in, and nothing of the gateway is loaded; everything else is handed what it needs.
+"""
+
+import asyncio
+import contextlib
+import functools
+import secrets
+import socket
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from secondpost import mailers
+from secondpost.config import Config
+from secondpost.core import routing
+from secondpost.core.conditions import Operator
+from secondpost.errors import ConfigError, StoreError
+from secondpost.service.connections import Connections
+from secondpost.service.credentials import Credentials
+from secondpost.service.desk import Desk
+from secondpost.service.housekeeping import Housekeeping
+from secondpost.service.ids import new_id, worker_name
+from secondpost.service.nondelivery import NonDelivery
+from secondpost.service.operate import Operations
+from secondpost.service.submit import Submit, utc_now
+from secondpost.service.trial import Trials
+from secondpost.service.worker import Worker
+from secondpost.store.base import Store
+from secondpost.store.sqlite import SqliteStore
+
+LAST_SECONDS = 2.0  # for non-delivery reports, when we are asked to stop
+
+
+def boot_id() -> str:
+    """What changes when the machine starts anew: after that, a lease of before cannot still be transmitting."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else ""
+
+
+@dataclass(slots=True)
+class Core:
+    """Everything but the ways in: the store and the work done on it."""
+
+    config: Config
+    store: Store
+    worker: Worker
+    submit: Submit
+    connections: Connections
+    credentials: Credentials
+    trials: Trials
+    housekeeping: Housekeeping
+    operations: Operations
+    reports: set["asyncio.Task[None]"]  # non-delivery reports that are being made
+
+    async def open(self) -> None:
+        await self.store.open()
+        try:
+            await self.credentials.load()
+            await self.connections.load()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Write down what is left to be, and let everything go."""
+        await self.trials.stop()
+        for line in self.worker.ways.lines.values():
+            await line.mailer.close()
+        with contextlib.suppress(StoreError):
+            await self.worker.save_unsaved()
+            await self.housekeeping.keep_counts()
+        if self.reports:
+            await asyncio.wait(self.reports, timeout=LAST_SECONDS)
+        await self.store.close()
+
+
+def build(config: Config, store: Store | None = None) -> Core:
+    """Put the parts together, on the configured database or on `store`; nothing is opened yet. Raises `ConfigError`."""
+    store = store or _store(config)
+    policies = dict(config.policies)
+    hostname = config.smtp.hostname or socket.getfqdn()
+    desk = Desk(policies=policies, do_not_send=config.do_not_send)
+    desk.rules = [routing.parse(rule) for rule in config.routes]
+    desk.matcher = _matcher() if desk.rules else None
+    _try_patterns(desk)
+    tasks: set[asyncio.Task[None]] = set()
+
+    def later(coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    worker = Worker(
+        name=worker_name(),
+        store=store,
+        policies=policies,
+        now=utc_now,
+        chance=lambda: secrets.randbelow(2_000_001) / 1_000_000 - 1,
+        on_change=lambda line, outcome: trials.changed(line, outcome),  # noqa: PLW0108  # made below
+        on_failed=lambda lease, ended: later(nondelivery.failed(lease, ended)),
+        concurrency=config.worker.concurrency,
+    )
+    trials = Trials(store, worker, utc_now)
+    credentials = Credentials(store)
+    submit = Submit(store, worker, desk, hostname, utc_now, new_id, pace=credentials.pace)
+    nondelivery = NonDelivery(store, submit, hostname, utc_now, new_id, enabled=config.non_delivery_reports)
+    connections = Connections(
+        store=store, desk=desk, worker=worker, trials=trials, now=utc_now, find=mailers.find, parse=config.connection,
+        require=config.require, fixed=dict(config.connections), fixed_roles=_fixed_roles(config), origin=config.origin,
+    )  # fmt: skip
+    housekeeping = Housekeeping(
+        store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=utc_now,
+        boot=boot_id(),
+        content_kept=timedelta(days=config.log.content_days), log_kept=timedelta(days=config.log.retention_days),
+    )  # fmt: skip
+    operations = Operations(store, worker, submit, connections, credentials, utc_now, new_id)
+    return Core(config, store, worker, submit, connections, credentials, trials, housekeeping, operations, tasks)
+
+
+def _store(config: Config) -> Store:
+    if config.database != "sqlite":
+        raise ConfigError(
+            "This version keeps its data in SQLite only; PostgreSQL is not there yet. Nothing was started. "
+            "Remove the setting database (or DATABASE_URL), or set SECONDPOST_DATABASE=sqlite."
+        )
+    return SqliteStore(config.data_dir)
+
+
+def _try_patterns(desk: Desk) -> None:
+    """A route that cannot be understood stops the start, not a submission. Raises `ConfigError`."""
+    for rule in desk.rules:
+        for group in rule.groups:
+            for condition in group:
+                if condition.operator is Operator.MATCHES_REGEX and desk.matcher is not None:
+                    desk.matcher(condition.value, "")
+
+
+def _fixed_roles(config: Config) -> dict[str, str]:
+    """The roles that the configuration gives. Connections of its own make the first of them primary."""
+    own = config.locked("primary") or config.locked("connections")
+    roles = {"primary": config.primary} if own else {}
+    return roles | ({"backup": config.backup or ""} if config.locked("backup") else {})
+
+
+def _matcher() -> "routing.Matcher":
+    """Regular expressions in linear time, so that no route can hang the process; both sides are case-folded."""
+
+    @functools.lru_cache(maxsize=1000)
+    def compiled(pattern: str) -> Any:
+        re2 = _re2()
+        options = re2.Options()
+        options.case_sensitive = False
+        options.log_errors = False
+        try:
+            return re2.compile(pattern, options)
+        except re2.error as error:
+            raise ConfigError(f"The route's regular expression {pattern!r} cannot be used: {error}.") from None
+
+    return lambda pattern, text: compiled(pattern).search(text) is not None
+
+
+def _re2() -> Any:
+    """Loaded only where a route has a regular expression: it is an optional part."""
+    try:
+        import re2
+    except ImportError:
+        raise ConfigError(
+            "A route with a regular expression needs the package google-re2, which is not installed. Nothing was "
+            'started. Run: pip install "secondpost[server]", or use "contains", "starts with" or "ends with".'
+        ) from None
+    return re2
