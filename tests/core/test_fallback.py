@@ -132,6 +132,13 @@ def test_f31_an_absurd_retry_after_is_bounded(named, waited):
     assert decision == Gate(due=NOW + waited)
 
 
+@pytest.mark.parametrize(("age", "waited"), [(0, 0), (2, 0.2), (10, 1), (9000, 1)])
+def test_f31_a_delivery_that_may_come_back_at_once_takes_a_breath_first(age, waited):
+    old = replace(LEFT, accepted=NOW - timedelta(seconds=age))
+    decision = decide(Deferred(Fault.LIMIT, retry_after=timedelta(0)), old)
+    assert decision == Gate(due=NOW + timedelta(seconds=waited))
+
+
 def test_a_limit_is_not_waited_for_beyond_the_end_of_the_message():
     outcome = Deferred(Fault.LIMIT, retry_after=timedelta(hours=20))
     nearly_over = replace(LEFT, policy=BULK, expires=NOW + timedelta(hours=3))

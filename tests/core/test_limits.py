@@ -162,7 +162,6 @@ def test_a_limit_that_names_no_time_closes_it_for_a_minute(outcome):
         Unclear(),
         Rejected(Fault.RECIPIENT),
         Deferred(Fault.PROVIDER, retry_after=timedelta(seconds=90)),
-        Deferred(Fault.LIMIT, retry_after=timedelta(-1)),
     ],
 )
 def test_other_outcomes_leave_the_gate_open(outcome):
@@ -177,6 +176,49 @@ def test_a_gate_is_closed_for_a_day_at_most_and_never_opens_early(one, other):
     for named in (one, other):
         state = gate(state, Deferred(Fault.LIMIT, retry_after=named), NOW)
     assert wait(state, NOW) == max(ZERO, *[min(max(named, ZERO), timedelta(days=1)) for named in (one, other)])
+
+
+AT_ONCE = Deferred(Fault.LIMIT, retry_after=ZERO)
+
+
+def test_f31_a_limit_that_says_at_once_is_taken_at_its_word_the_first_time():
+    assert wait(gate(limiter(), AT_ONCE, NOW), NOW) == ZERO
+    assert wait(gate(limiter(), Deferred(Fault.LIMIT, retry_after=timedelta(-1)), NOW), NOW) == ZERO
+
+
+def refusals(state, times, now=NOW):
+    """The waits after each of so many refusals, each of which comes when the wait before it is over."""
+    waits = []
+    for _ in range(times):
+        now += timedelta(milliseconds=20)
+        state = gate(state, AT_ONCE, now)
+        waits.append(wait(state, now))
+        now += waits[-1]
+    return state, [span.total_seconds() for span in waits]
+
+
+def test_f31_who_says_at_once_again_and_again_is_asked_ever_more_seldom():
+    state, waits = refusals(limiter(), 10)
+    assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert refusals(gate(state, Accepted(), at(900)), 2, at(901))[1] == [0, 1]
+
+
+def test_what_is_refused_together_counts_as_one():
+    state = gate(limiter(), Deferred(Fault.LIMIT, retry_after=SECOND), NOW)
+    for _ in range(20):
+        state = gate(state, Deferred(Fault.LIMIT, retry_after=SECOND), at(0.5))
+    assert wait(state, at(0.5)) == SECOND
+    assert refusals(state, 1, at(2))[1] == [1]
+
+
+@given(st.lists(st.timedeltas(ZERO, timedelta(minutes=2)), max_size=300))
+def test_no_wait_named_is_cut_short_and_none_grows_beyond_a_minute(spans):
+    state, now = limiter(), NOW
+    for named in spans:
+        now += timedelta(milliseconds=1)
+        state = gate(state, Deferred(Fault.LIMIT, retry_after=named), now)
+        assert named <= wait(state, now) <= max(named, UNNAMED)
+        now += wait(state, now)
 
 
 def test_what_waits_at_the_gate_takes_its_turn_behind_it():

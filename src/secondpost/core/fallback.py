@@ -161,8 +161,13 @@ def _limited(wait: timedelta, standing: Standing) -> Decision:
     """Within patience we wait for this connection. A wait that would outlive the message is never worth it."""
     patience = standing.policy.patience
     if (patience is None or wait <= patience) and standing.now + wait < standing.expires:
-        return Gate(due=standing.now + wait)
+        return Gate(due=_due(standing, max(wait, _breath(standing))))
     return _next_or_wait(standing, _rest(standing))
+
+
+def _breath(standing: Standing) -> timedelta:
+    """The least that a delivery waits for a limit: a tenth of its age, so that "at once" does not become a loop."""
+    return min((standing.now - standing.accepted) / 10, timedelta(seconds=1))
 
 
 def _next_or_wait(standing: Standing, wait: timedelta) -> Decision:

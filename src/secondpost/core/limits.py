@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeGuard
 
 from secondpost.core.connection import Limits
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected
@@ -35,6 +35,7 @@ class Limiter:
 
     limits: Limits = UNLIMITED
     gate: datetime = _NEVER  # nothing may go before
+    refused: int = 0  # limits that it spoke of in a row, each after the wait named by the one before
     seen: datetime = _NEVER  # when a message was last counted, to notice a clock that stepped back
     recent: tuple[datetime, ...] = ()  # when the last messages went, as many as a second allows
     counts: Mapping[str, Count] = field(default_factory=lambda: MappingProxyType({}))
@@ -61,16 +62,33 @@ def take(limiter: Limiter, now: datetime) -> Limiter:
 
 
 def gate(limiter: Limiter, outcome: Outcome, now: datetime) -> Limiter:
-    """The limiter after an outcome: one that speaks of a limit closes the gate until the time it named."""
+    """The limiter after an outcome: one that speaks of a limit closes the gate until the time it named.
+
+    The first is taken at its word, even "at once". Who has waited and is refused again waits longer each time, so that
+    no provider is asked in a loop; what was under way together is refused together, and counts as one.
+    """
     if type(outcome) is Accepted:
+        return replace(limiter, refused=0) if limiter.refused else limiter
+    if not _speaks_of_a_limit(outcome):
         return limiter
-    pause = named_wait(outcome)
-    return replace(limiter, gate=max(limiter.gate, now + pause)) if pause else limiter
+    refused, pause = limiter.refused, named_wait(outcome)
+    if now > limiter.gate:
+        pause, refused = max(pause, _floor(refused)), refused + 1
+    return replace(limiter, gate=max(limiter.gate, now + pause), refused=refused)
+
+
+def _speaks_of_a_limit(outcome: Outcome) -> TypeGuard[Deferred | Rejected]:
+    return isinstance(outcome, Deferred | Rejected) and outcome.fault is Fault.LIMIT
+
+
+def _floor(refused: int) -> timedelta:
+    """The shortest wait after that many refusals in a row: nothing, 1 s, 2 s, 4 s … a minute."""
+    return min(_SECOND * (1 << min(refused - 1, 10)), UNNAMED) if refused else _ZERO
 
 
 def named_wait(outcome: Outcome) -> timedelta:
     """For how long a limit asks us to stay away, between nothing and a day; nothing for other outcomes."""
-    if not isinstance(outcome, Deferred | Rejected) or outcome.fault is not Fault.LIMIT:
+    if not _speaks_of_a_limit(outcome):
         return _ZERO
     named = outcome.retry_after if isinstance(outcome, Deferred) else None
     return UNNAMED if named is None else bounded(named)
@@ -147,7 +165,8 @@ def _settled(limiter: Limiter, now: datetime) -> Limiter:
 def to_dict(limiter: Limiter) -> dict[str, Any]:
     """What must survive a restart, as JSON can hold it."""
     counts = {span: [count.start.isoformat(), count.taken] for span, count in limiter.counts.items()}
-    return {"gate": limiter.gate.isoformat(), "seen": limiter.seen.isoformat(), "counts": counts}
+    gate, seen = limiter.gate.isoformat(), limiter.seen.isoformat()
+    return {"gate": gate, "refused": limiter.refused, "seen": seen, "counts": counts}
 
 
 def from_dict(kept: Mapping[str, Any], limits: Limits) -> Limiter:
@@ -155,6 +174,7 @@ def from_dict(kept: Mapping[str, Any], limits: Limits) -> Limiter:
     try:
         counts = {span: Count(datetime.fromisoformat(start), taken) for span, (start, taken) in kept["counts"].items()}
         gate, seen = datetime.fromisoformat(kept["gate"]), datetime.fromisoformat(kept["seen"])
+        refused = int(kept.get("refused", 0))
     except (AttributeError, KeyError, TypeError, ValueError):
         return Limiter(limits=limits)
-    return Limiter(limits=limits, gate=gate, seen=seen, counts=counts)
+    return Limiter(limits=limits, gate=gate, refused=refused, seen=seen, counts=counts)
