@@ -5,7 +5,7 @@ SecondpostError
 ├── Refusal                a submission was refused; nothing was stored (carries the SMTP codes)
 │   └── IdempotencyConflict    the key was used with other content
 └── StoreError
-    ├── StoreUnavailable   busy, full or failing: nothing was written, try again
+    ├── StoreUnavailable   busy or full: nothing was written, try again
     ├── StoreInUse         another daemon owns the store
     ├── StoreNewer         the database was written by a newer version
     ├── StoreCorrupt       the database failed its check
@@ -46,11 +46,11 @@ class IdempotencyConflict(Refusal):
 
 
 class StoreError(SecondpostError):
-    """The store cannot do what it was asked."""
+    """The store cannot do what it was asked. By itself: whether a write was done is not known."""
 
 
 class StoreUnavailable(StoreError):
-    """The store is busy, full or failing. Nothing was written by this call."""
+    """The store is busy or full. Nothing was written by this call."""
 
 
 class StoreInUse(StoreError):

@@ -27,7 +27,7 @@ from secondpost.entrypoints.auth import LogIns
 from secondpost.entrypoints.smtp import SmtpListener, Spans
 from secondpost.entrypoints.smtp_places import Places
 from secondpost.entrypoints.smtp_session import SmtpSession
-from secondpost.errors import ConfigError, Refusal, StoreUnavailable
+from secondpost.errors import ConfigError, Refusal, StoreError, StoreUnavailable
 from secondpost.service.credentials import Client
 from secondpost.service.ids import new_id
 from secondpost.service.submit import Draft
@@ -78,6 +78,7 @@ class Rig:
         self.refusal: Exception | None = None  # raised by submit
         self.failure: BaseException | None = None  # what the commit ends with
         self.commit = 0.0  # seconds
+        self.is_known = False  # whether the messages were taken before, with the same key
         self.settings = {"listen": [f"{HOST}:0"], "hostname": "mx.example"} | settings
         self.options = options
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else None)
@@ -133,7 +134,7 @@ class Rig:
             future.set_exception(self.failure)
         else:
             self.drafts.append(draft)
-            future.set_result(Receipt(draft.id))
+            future.set_result(Receipt(draft.id, duplicate=self.is_known))
 
     def new_tail(self, number: int) -> MemoryTail:
         self.tails.append(tail := self.tail())
@@ -309,8 +310,9 @@ def test_ten_thousand_recipients_a_thousand_are_taken_and_the_rest_told_to_come_
     [
         (Refusal(554, "5.6.0", "Several From fields"), 554, b"5.6.0 Several From fields"),
         (StoreUnavailable("full"), 452, b"4.3.1 The store is busy or full: try again later. Nothing was stored"),
-        (OSError(28, "No space left"), 452, b"4.3.1"),
-        (KeyError("bug"), 451, b"4.3.0"),
+        (StoreError("The disk failed."), 451, b"4.3.0 The disk failed."),
+        (OSError(5, "bug"), 451, b"4.3.0 By a fault of ours it is not known whether the message was stored"),
+        (KeyError("bug"), 451, b"4.3.0 By a fault of ours it is not known whether the message was stored"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -328,7 +330,15 @@ def test_what_goes_wrong_has_its_code_and_the_session_goes_on(rig, caplog, error
         setattr(rig, when, None)
         client.sendmail(SENDER, [TO], CONTENT)
     assert len(rig.drafts) == 1
-    assert [tail.is_abandoned for tail in rig.tails] == [not isinstance(error, KeyError | OSError) or when == "refusal"]
+    assert [tail.is_abandoned for tail in rig.tails] == [
+        type(error) in (Refusal, StoreUnavailable) or when == "refusal"
+    ]
+
+
+def test_a_large_message_that_was_taken_before_leaves_no_second_body(rig):
+    rig.is_known = True
+    rig.send(CONTENT + b"x\r\n" * 50_000)
+    wait_until(lambda: rig.tails[0].is_abandoned)
 
 
 def test_f48_a_client_that_leaves_during_the_commit_does_not_stop_it(rig):
@@ -395,7 +405,7 @@ def test_a_slow_disk_makes_the_client_wait_instead_of_filling_memory(rig):
 
 
 def test_a_disk_that_fails_is_told_once_the_message_has_come(rig):
-    for error, code in ((OSError(28, "No space left on device"), 452), (StoreUnavailable("full"), 452)):
+    for error, code in ((OSError(5, "bug"), 451), (StoreUnavailable("full"), 452)):
         rig.tail = lambda error=error: MemoryTail(error=error)
         with rig.client() as client:
             client.ehlo()

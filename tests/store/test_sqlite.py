@@ -367,7 +367,7 @@ async def test_a_fault_of_ours_in_the_writer_leaves_nobody_waiting(store, monkey
         raise ZeroDivisionError
 
     monkeypatch.setattr(store._engine._writer, "_work", broken)
-    with pytest.raises(StoreUnavailable, match="fault of our own"):
+    with pytest.raises(StoreError, match="fault of our own"):
         await store.accept(submission(1))
 
 

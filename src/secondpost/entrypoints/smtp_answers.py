@@ -18,7 +18,7 @@ TOO_MANY = b"421 4.7.0 Too many connections: try again later\r\n"
 TOO_MANY_OF_YOURS = b"421 4.7.0 Too many connections from your address: close some\r\n"
 DENIED = b"554 5.7.1 Your address is not served\r\n"
 STORE_BUSY = b"452 4.3.1 The store is busy or full: try again later. Nothing was stored\r\n"
-FAILED = b"451 4.3.0 The message could not be taken, by a fault of ours: try again later\r\n"
+FAILED = b"451 4.3.0 By a fault of ours it is not known whether the message was stored: try again later\r\n"
 
 
 def taken(receipt: Receipt) -> bytes:
@@ -30,7 +30,7 @@ def excuse(error: BaseException) -> bytes:
     """The reply for what went wrong. All but a refusal is ours to mend, so the client may try again."""
     if isinstance(error, Refusal):
         return refusal(error)
-    if isinstance(error, StoreUnavailable | OSError):
+    if isinstance(error, StoreUnavailable):
         logger.warning("SMTP: a message was not taken, and its client told to come back: %s", error)
         return STORE_BUSY
     if isinstance(error, StoreError):

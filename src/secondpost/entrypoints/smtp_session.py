@@ -223,7 +223,10 @@ class SmtpSession(asyncio.Protocol):
             self._answer(excuse(error))
             return
         try:
-            reply = taken(await asyncio.shield(future))
+            receipt = await asyncio.shield(future)
+            reply = taken(receipt)
+            if receipt.duplicate:
+                upload.abandon()
         except Exception as error:
             if isinstance(error, Refusal | StoreUnavailable):
                 upload.abandon()  # surely not stored; after any other error the store may refer to it

@@ -186,7 +186,8 @@ class Depth:
 class Queue(Protocol):
     """The durable queue. Futures belong to the running event loop; they resolve after the commit that has the write.
 
-    Every write may raise (through its future) `errors.StoreUnavailable` (busy, full, broken disk): nothing was written.
+    Every write may raise (through its future) `errors.StoreUnavailable` (busy, full): nothing was written; or another
+    `errors.StoreError`: the disk failed, and whether it was written is not known.
     """
 
     def accept(self, submission: Submission) -> "Future[Receipt]":

@@ -33,7 +33,7 @@ def telling(error: apsw.Error | OSError) -> StoreError:
         case apsw.CorruptError() | apsw.NotADBError():
             return StoreCorrupt(damaged(str(error)))
         case apsw.IOError():
-            return StoreUnavailable(
+            return StoreError(  # not StoreUnavailable, which says that nothing was written
                 f"The disk failed ({error}). Whether the last write is on it is not known, so no more is written "
                 "or sent. Look at the disk, then restart Secondpost."
             )

@@ -90,7 +90,9 @@ class Writer:
             answers = self._work(asks)
         except BaseException as error:  # a bug of ours must not leave callers waiting for ever
             logger.exception("the writer failed")
-            told = StoreUnavailable(f"The store failed by a fault of our own ({error!r}). Please report it.")
+            told = StoreError(
+                f"The store failed by a fault of our own ({error!r}): this may not be stored. Please report it."
+            )
             answers = [told] * len(asks)
         self._loop.call_soon_threadsafe(_resolve, asks, answers)
 
