@@ -132,7 +132,7 @@ def test_the_story_is_told_in_order_with_its_reasons(run, ask, gateway):
         "main (primary): 412 ms, as far as envelope",
         "deferred (provider): 421 busy",
         "fallback second: main deferred it",
-        "second (fallback: main deferred it): 400 ms, the whole message left",
+        "second (fallback: main deferred it): 400 ms, handed over whole",
         "accepted: 250 ok [provider's id q1]",
         "#0 anna@example.com: accepted by second",
     ]

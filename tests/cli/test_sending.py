@@ -152,15 +152,17 @@ def test_a_message_is_cancelled(run, ask, gateway):
     gateway.answers["messages_cancel"] = {"cancelled": 2}
     assert "2 deliveries" in run("messages", "cancel", ID).output
     assert ask("messages", "cancel", ID) == {"cancelled": 2}
+    assert run("messages", "cancel", ID).output == "2 deliveries cancelled.\n"
 
 
 @pytest.mark.parametrize(
     ("flag", "verdict"), [("--arrived", "arrived"), ("--refused", "refused"), ("--send-again", "send_again")]
 )
-def test_a_doubt_is_settled_by_a_person(ask, gateway, flag, verdict):
+def test_a_doubt_is_settled_by_a_person(run, ask, gateway, flag, verdict):
     gateway.answers["messages_settle"] = {"settled": 1}
     assert ask("messages", "settle", ID, flag, "--number", "1") == {"settled": 1}
     assert gateway.asked == [("messages_settle", {"id": ID, "verdict": verdict, "number": 1})]
+    assert run("messages", "settle", ID, flag).output == "1 delivery settled.\n"
 
 
 def test_settling_needs_a_verdict(run, gateway):

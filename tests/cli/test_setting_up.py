@@ -236,6 +236,14 @@ def test_the_database_is_copied_to_where_the_command_was_typed(run, ask, gateway
     assert ask("db", "migrate") == {"kind": "sqlite"}
 
 
+def test_the_state_of_the_database_is_told_in_words(run, gateway):
+    gateway.answers["db_status"] = {"bytes": 3 << 20, "wal_bytes": 0, "reserve": True, "trouble": ""}
+    lines = run("db", "status").output.splitlines()
+    assert lines == ["size     3.0 MiB", "wal      0 B", "reserve  kept back for a full disk", "trouble  none"]
+    gateway.answers["db_status"] = {"reserve": False}
+    assert "the disk is full" in run("db", "status").output
+
+
 def test_health_is_the_running_gateways(run, ask, gateway):
     gateway.answers["health"] = {"ok": True, "checks": [{"name": "store", "ok": True, "text": "fine"}]}
     assert "ok    store: fine" in run("health").output

@@ -9,6 +9,7 @@ from secondpost.core.connection import Connection, FromRules, Limits, Timeouts
     ("connection", "title"),
     [
         (Connection(name="main", mailer="smtp"), "main (smtp)"),
+        (Connection(name="inbox", mailer="Inbox", nickname="Inbox"), "Inbox"),
         (Connection(name="c1", mailer="postmark", nickname="Backup"), "Backup (postmark)"),
     ],
 )

@@ -120,7 +120,7 @@ async def test_what_a_worker_that_died_held_waits_again_and_what_it_was_sending_
         office.store._entries[message].deliveries[0].worker = "dead"
     await office.housekeeping.recover()
     assert (await office.states(waiting), await office.states(sending)) == (["waiting"], ["unclear"])
-    assert "a worker died: 1 deliveries wait again, 1 are unclear" in caplog.text
+    assert "a worker died; of its deliveries 1 wait again, 1 are unclear" in caplog.text
     (event,) = await office.store.events(limit=10)
     assert event["kind"] == "lapse"
 

@@ -29,9 +29,18 @@ def status() -> None:
 
 
 def _table(result: dict[str, Any]) -> None:
-    width = max((len(key) for key in result), default=0)
-    for key, value in result.items():
-        output.say(f"{key.replace('_', ' '):<{width}}  {value}")
+    rows = [_row(key, value) for key, value in result.items()]
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        output.say(f"{name:<{width}}  {text}")
+
+
+def _row(key: str, value: Any) -> tuple[str, str]:
+    if key == "reserve":
+        return key, "kept back for a full disk" if value else "used up: the disk is full, and no mail is taken"
+    if key == "bytes" or key.endswith("_bytes"):
+        return key.removesuffix("_bytes").replace("bytes", "size"), output.size(value)
+    return key, str(value) or "none"
 
 
 @command.command()

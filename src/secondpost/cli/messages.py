@@ -69,7 +69,7 @@ def cancel(message: str) -> None:
     here = frame()
     here.answer(
         here.call("messages_cancel", id=message),
-        lambda found: output.say(f"{found['cancelled']} deliveries cancelled."),
+        lambda found: output.say(f"{output.count(found['cancelled'], 'delivery', 'deliveries')} cancelled."),
     )
 
 
@@ -85,4 +85,6 @@ def settle(message: str, verdict: str | None, number: int | None) -> None:
         raise click.UsageError("Say how it ended: --arrived, --refused or --send-again.")
     here = frame()
     result = here.call("messages_settle", id=message, verdict=verdict, number=number)
-    here.answer(result, lambda found: output.say(f"{found['settled']} deliveries settled."))
+    here.answer(
+        result, lambda found: output.say(f"{output.count(found['settled'], 'delivery', 'deliveries')} settled.")
+    )

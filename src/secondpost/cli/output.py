@@ -128,6 +128,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def count(number: int, one: str, many: str) -> str:
+    """ "1 delivery", "2 deliveries" """
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def size(octets: int) -> str:
     """A size for people."""
     if octets < 1024:

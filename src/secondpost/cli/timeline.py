@@ -115,7 +115,7 @@ def _took(attempt: Entry) -> str:
     if begun is None or ended is None:
         return "under way"
     phase = attempt.get("phase")
-    reached = "the whole message left" if phase == "point" else f"as far as {phase}"
+    reached = "handed over whole" if phase == "point" else f"as far as {phase}"
     return f"{(ended - begun).total_seconds() * 1000:,.0f} ms, {reached}"
 
 

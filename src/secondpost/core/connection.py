@@ -59,5 +59,9 @@ class Connection:
 
     @property
     def title(self) -> str:
-        """What lists show: the nickname and the mailer."""
-        return f"{self.nickname or self.name} ({self.mailer})"
+        return self.titled(self.mailer)
+
+    def titled(self, mailer: str) -> str:
+        """What lists show: the nickname and the mailer; not the same word twice."""
+        name = self.nickname or self.name
+        return name if name == mailer else f"{name} ({mailer})"

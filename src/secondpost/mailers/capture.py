@@ -17,7 +17,7 @@ class Capture:
     """Accepts everything."""
 
     name: ClassVar[str] = "capture"
-    title: ClassVar[str] = "Inbox (keep, do not send)"
+    title: ClassVar[str] = "Inbox"
     settings: ClassVar[tuple[Setting, ...]] = ()
     can: ClassVar[Abilities] = Abilities()
 

@@ -103,7 +103,7 @@ class Connections:
             "name": connection.name,
             "nickname": connection.nickname,
             "mailer": connection.mailer,
-            "title": f"{connection.nickname or connection.name} ({mailer.title})",
+            "title": connection.titled(mailer.title),
             "role": self._role(connection.name),
             "enabled": connection.enabled,
             "origin": connection.origin,

@@ -94,8 +94,8 @@ class Housekeeping:
         spans = {priority: policy.unclear_after for priority, policy in self.policies.items()}
         waiting, unclear = await self.store.lapse(now=now, alone=self.alone, keep=self.worker.name, unclear_after=spans)
         if waiting or unclear:
-            logger.warning("a worker died: %d deliveries wait again, %d are unclear", waiting, unclear)
-            text = f"a worker died: {waiting} deliveries wait again, {unclear} are unclear"
+            text = f"a worker died; of its deliveries {waiting} wait again, {unclear} are unclear"
+            logger.warning(text)
             await self.store.event("lapse", at=now, text=text)
 
     async def keep_counts(self) -> None:
