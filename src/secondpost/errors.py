@@ -3,6 +3,8 @@
 SecondpostError
 ├── ConfigError            a setting is unknown, missing or wrong
 ├── Refusal                a submission was refused; nothing was stored (carries the SMTP codes)
+│   ├── Malformed              parts of the message are wrong; names every one of them
+│   ├── TooMany                the client has submitted as many as it may for now; says when to come back
 │   └── IdempotencyConflict    the key was used with other content
 └── StoreError
     ├── StoreUnavailable   busy or full: nothing was written, try again
@@ -11,6 +13,10 @@ SecondpostError
     ├── StoreCorrupt       the database failed its check
     └── KeyProblem         the key file is missing, wrong or readable by others
 """
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
 
 
 class SecondpostError(Exception):
@@ -30,6 +36,33 @@ class Refusal(SecondpostError):
         self.status = status
         self.text = text
         self.field = field
+
+
+class Fault(NamedTuple):
+    """What is wrong with one part of a message."""
+
+    field: str
+    text: str
+    code: int = 550
+    status: str = "5.6.0"
+
+
+class Malformed(Refusal):
+    """Parts of a message are wrong; `faults` names every one of them."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        first = faults[0]
+        text = " ".join([*[fault.text for fault in faults], "Nothing was stored."])
+        super().__init__(first.code, first.status, text, first.field)
+        self.faults = tuple(faults)
+
+
+class TooMany(Refusal):
+    """The client has submitted as many messages as it may; from `retry_after` on it may submit again."""
+
+    def __init__(self, text: str, retry_after: timedelta) -> None:
+        super().__init__(451, "4.7.1", text)
+        self.retry_after = retry_after
 
 
 class IdempotencyConflict(Refusal):

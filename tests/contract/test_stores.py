@@ -52,6 +52,12 @@ async def claim(
 # Accepting ---------------------------------------------------------------------------------------------------------
 
 
+async def test_what_is_for_later_is_not_leased_before(store):
+    await store.accept(submission(due=NOW + HOUR))
+    assert await claim(store) == []
+    assert len(await claim(store, now=NOW + HOUR)) == 1
+
+
 async def test_an_accepted_message_is_there_byte_for_byte(store):
     it = submission(message=Message(b"Subject: \xff\r\n\r\n", bytes(range(256)) * 10))
     receipt = await store.accept(it)

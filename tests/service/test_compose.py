@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from secondpost.core import message as rfc5322
 from secondpost.core.priority import Priority
-from secondpost.errors import Refusal
+from secondpost.errors import Malformed, Refusal
 from secondpost.service import compose
 from secondpost.service.submit import Draft
 
@@ -95,13 +95,13 @@ def test_what_looks_like_an_encoded_word_is_shown_as_it_was_given():
 def test_a_line_break_in_a_value_is_refused_and_the_field_is_named(field, end):
     value = f"a{end}Bcc: evil@example.org"
     refusal = refused(**{field: [f"{value} <a@example.net>"] if field == "to" else value})
-    assert refusal.field == field
+    assert refusal.field == {"to": "to[0]"}.get(field, field)
     assert (refusal.code, refusal.status) == (550, "5.6.0")
 
 
 @pytest.mark.parametrize("name", ["a\nb.txt", "a\u2028b"])
 def test_a_line_break_in_the_name_of_an_attachment_is_refused(name):
-    assert refused(attachments=[{"filename": name, "content": ""}]).field == "attachment name"
+    assert refused(attachments=[{"filename": name, "content": ""}]).field == "attachments[0].filename"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,10 @@ def test_a_line_break_in_the_name_of_an_attachment_is_refused(name):
     ["text/plain\r\nBcc: x@example.org", "text", "multipart/mixed", "message/rfc822", "a/b; charset=x", "/", "a b/c"],
 )
 def test_a_content_type_that_is_none_is_refused(kind):
-    assert refused(attachments=[{"filename": "a", "content": "", "content_type": kind}]).field == "attachments"
+    assert (
+        refused(attachments=[{"filename": "a", "content": "", "content_type": kind}]).field
+        == "attachments[0].content_type"
+    )
 
 
 def test_an_attachment_that_is_not_base64_is_refused():
@@ -119,7 +122,7 @@ def test_an_attachment_that_is_not_base64_is_refused():
 @pytest.mark.parametrize("address", ["", "anna", "anna@", "@example.net", "a b@example.net", "a@b@c", "<a@example.net"])
 def test_what_is_no_address_is_refused(address):
     refusal = refused(to=[address]) if address != "<a@example.net" else refused(to=["a@example.net>"])
-    assert (refusal.code, refusal.status, refusal.field) == (553, "5.1.3", "to")
+    assert (refusal.code, refusal.status, refusal.field) == (553, "5.1.3", "to[0]")
 
 
 def test_without_a_recipient_there_is_nothing_to_send():
@@ -134,21 +137,118 @@ def test_a_priority_that_does_not_exist_is_refused():
     assert refused(priority="asap").field == "priority"
 
 
+def test_everything_that_is_wrong_is_told_at_once():
+    with pytest.raises(Malformed) as caught:
+        draft(
+            sender="x", to=["a@example.net", "y"], cc=["z\n"], subject="a\nb", headers=[("Bcc", "e@example.org")],
+            priority="asap", attachments=[{"filename": "a\n", "content": "!"}], metadata={"order\n": "1"},
+        )  # fmt: skip
+    assert [fault.field for fault in caught.value.faults] == [
+        "sender", "to[1]", "cc[0]", "subject", "headers.Bcc", "attachments[0].filename", "attachments[0].content",
+        "priority", "metadata.order\n",
+    ]  # fmt: skip
+    assert caught.value.text.count("Nothing was stored") == 1
+
+
+def test_copies_are_in_the_envelope_and_blind_ones_are_nowhere_else():
+    it = draft(cc=["Carl <c@example.net>"], bcc=["b@example.net", "anna@example.net"], reply_to=["r@example.com"])
+    assert it.recipients == ("anna@example.net", "c@example.net", "b@example.net")
+    message = parsed(it)
+    assert (message["Cc"], message["Reply-To"], message["Bcc"]) == ("Carl <c@example.net>", "r@example.com", None)
+    assert b"b@example.net" not in it.content
+
+
+def test_a_message_may_have_blind_recipients_only():
+    it = draft(to=[], bcc=["b@example.net"])
+    assert it.recipients == ("b@example.net",)
+    assert parsed(it)["To"] is None
+
+
+def test_own_header_fields_are_written_and_long_ones_folded():
+    references = " ".join(f"<{number}@example.com>" for number in range(200))
+    it = draft(headers=[("X-Order", "17"), ("References", references), ("X-Name", "Füße")])
+    message = parsed(it)
+    assert (message["X-Order"], message["References"], message["X-Name"]) == ("17", references, "Füße")
+    assert max(map(len, rfc5322.split(it.content)[0].split(b"\r\n"))) < 998
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Bcc", "e@example.org"), ("from", "e@example.org"), ("Content-Type", "text/html"), ("X Y", "1"), ("X:", "1"),
+        ("X-A\r\nBcc", "e@example.org"), ("Secondpost-Connection", "backup"), ("X-A", "1\r\nBcc: e@example.org"),
+        ("X-Long", "x" * 1000), ("", "x"), ("Resent-Bcc", "e@example.org"), ("X-Ä", "1"), ("X-A", "\ud800"),
+    ],
+)  # fmt: skip
+def test_a_header_field_that_would_say_something_else_is_refused(name, value):
+    assert refused(headers=[(name, value)]).field.startswith("headers.")
+
+
+def test_an_image_stands_beside_the_html_that_shows_it():
+    picture = {"filename": "logo.png", "content": base64.b64encode(b"png").decode(), "content_id": "<logo@x.org>"}
+    message = parsed(
+        draft(html='<img src="cid:logo@x.org">', attachments=[picture, picture | {"content_id": "b@x.org"}])
+    )
+    related = next(part for part in message.walk() if part.get_content_type() == "multipart/related")
+    html, *images = related.iter_parts()
+    assert (html.get_content_type(), [image["Content-ID"] for image in images]) == (
+        "text/html", ["<logo@x.org>", "<b@x.org>"],
+    )  # fmt: skip
+    assert images[0].get_content_disposition() == "inline"
+    assert list(message.iter_attachments()) == []
+
+
+def test_without_html_an_image_is_an_attachment():
+    (image,) = parsed(draft(attachments=[{"content": "", "content_id": "logo@x.org"}])).iter_attachments()
+    assert image["Content-ID"] == "<logo@x.org>"
+
+
+@pytest.mark.parametrize("cid", ["a b", "a>\r\nX: 1", "ä", "x" * 201])
+def test_a_content_id_that_is_none_is_refused(cid):
+    assert refused(attachments=[{"content": "", "content_id": cid}]).field == "attachments[0].content_id"
+
+
+@pytest.mark.parametrize("part", ["text", "html", "subject"])
+def test_half_of_a_character_is_refused(part):
+    assert refused(**{part: "\ud800"}).field == part
+
+
+def test_metadata_is_bounded():
+    assert draft(metadata={"order": "17"}).metadata == {"order": "17"}
+    assert refused(metadata={str(number): "" for number in range(51)}).field == "metadata"
+    assert refused(metadata={"order": "x" * 501}).field == "metadata.order"
+
+
+def test_tags_are_one_line_of_the_log():
+    assert draft(tags=["a", "b"]).tag == "a, b"
+    assert refused(tags=["x" * 100] * 3).field == "tag"
+
+
+def test_with_a_key_the_same_parts_have_the_same_digest_and_others_have_not():
+    file = {"filename": "a.txt", "content": base64.b64encode(b"1").decode()}
+    one = draft(key="k", html="<p>", attachments=[file])
+    assert one.digest == draft(key="k", html="<p>", attachments=[file]).digest != ""
+    other = {"filename": "a.txt", "content": base64.b64encode(b"2").decode()}
+    for change in ({"attachments": [other]}, {"text": "Ho!"}, {"to": ["bob@example.net"]}, {"metadata": {"a": "b"}}):
+        assert draft(**({"key": "k", "html": "<p>", "attachments": [file]} | change)).digest != one.digest
+    assert draft().digest == ""
+
+
 TEXT = st.text(max_size=60)
 
 
-@given(subject=TEXT, name=TEXT, text=TEXT, html=TEXT, filename=TEXT)
-def test_nothing_in_any_value_adds_a_field_or_a_recipient(subject, name, text, html, filename):
+@given(subject=TEXT, name=TEXT, text=TEXT, html=TEXT, filename=TEXT, header=st.tuples(TEXT, TEXT), cid=TEXT)
+def test_nothing_in_any_value_adds_a_field_or_a_recipient(subject, name, text, html, filename, header, cid):
     try:
         it = draft(
             subject=subject, sender=f"{name} <shop@example.com>", text=text, html=html,
-            attachments=[{"filename": filename, "content": ""}],
+            attachments=[{"filename": filename, "content": "", "content_id": cid}], headers=[header], reply_to=[name],
         )  # fmt: skip
     except Refusal:
         return
     head, _ = rfc5322.split(it.content)
     rfc5322.check_head(head)
-    assert sorted(set(rfc5322.names(head)) - {"Content-Transfer-Encoding"}) == [
+    assert sorted(set(rfc5322.names(head)) - {"Content-Transfer-Encoding", "Reply-To", header[0]}) == [
         "Content-Type",
         "From",
         "MIME-Version",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -476,3 +477,33 @@ async def test_accepted_is_what_the_provider_said(office):
     office.primary.answer = lambda parcel: (Accepted("250 2.0.0 queued as 42", provider_id="42"),)
     entry = await office.entry(await office.send())
     assert entry.attempts[0]["outcomes"][0]["provider_id"] == "42"
+
+
+async def test_mail_for_later_waits_for_its_time_and_its_life_begins_then(office):
+    due = office.clock() + timedelta(hours=3)
+    id = await office.send(due=due)
+    assert office.copies() == 0
+    entry = await office.entry(id)
+    assert entry.expires == due + office.worker.policies[Priority.NORMAL].expires
+    await office.later(hours=3, seconds=1)
+    assert await office.states(id) == ["accepted"]
+
+
+async def test_a_time_that_is_past_means_now_and_one_too_far_is_refused(office):
+    id = await office.send(due=office.clock() - timedelta(hours=1))
+    assert await office.states(id) == ["accepted"]
+    with pytest.raises(Refusal, match="farther ahead than 30 days") as caught:
+        office.submit(office.draft(due=office.clock() + timedelta(days=31)))
+    assert caught.value.field == "send_at"
+
+
+async def test_metadata_is_kept_with_the_notes(office):
+    id = await office.send(metadata={"order": "17"})
+    assert json.loads((await office.entry(id)).notes) == {"metadata": {"order": "17"}}
+
+
+async def test_a_preferred_connection_comes_first_and_the_backup_still_helps(office):
+    id = await office.send(prefer="backup", trusted=False)
+    assert await office.attempts(id) == ["backup"]
+    with pytest.raises(Refusal, match="no connection 'other'"):
+        office.submit(office.draft(prefer="other"))

@@ -3,74 +3,107 @@
 Rule: what is built is taken apart again and must have exactly the fields that were meant (CVE-2024-6923 and its kin).
 """
 
-import base64
-import binascii
-import mimetypes
-import re
+import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
-from secondpost.core import address, words
 from secondpost.core import message as rfc5322
 from secondpost.core.fields import FIELD
 from secondpost.core.message import Message
-from secondpost.core.priority import Priority
 from secondpost.errors import Refusal
+from secondpost.service import form
+from secondpost.service.form import Attachment, Mailbox
 from secondpost.service.submit import Draft
 
-Mailbox = tuple[str, str]  # name, address
-
 POLICY = SMTP.clone(max_line_length=998, cte_type="7bit")
-FORBIDDEN = dict.fromkeys((*range(32), 0x7F, 0x85, 0x2028, 0x2029))
-TYPE = re.compile(r"(?!multipart/|message/)[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
+TAGS = 200  # characters of all tags of a message together
 
 
 def draft(
     id: int,
     *,
     sender: str,
-    to: Sequence[str],
+    to: Sequence[str] = (),
+    cc: Sequence[str] = (),
+    bcc: Sequence[str] = (),
+    reply_to: Sequence[str] = (),
     subject: str = "",
     text: str = "",
     html: str = "",
+    headers: Sequence[tuple[str, str]] = (),
     attachments: Sequence[Mapping[str, str]] = (),
     priority: str = "",
     key: str = "",
     tag: str = "",
+    tags: Sequence[str] = (),
+    metadata: Mapping[str, str] | None = None,
+    send_at: datetime | None = None,
     connection: str = "",
 ) -> Draft:
-    """A draft of a built message. Raises `Refusal` that names the field and what is wrong with it."""
-    author, recipients = _mailbox("sender", sender), [_mailbox("to", item) for item in to]
-    fields = {"From": _mailboxes([author]), "To": _mailboxes(recipients), "Subject": _subject(subject)}
-    built = EmailMessage(policy=POLICY)
-    _fill(built, text, html)
-    for attachment in attachments:
-        _attach(built, attachment)
-    return checked(
-        Draft(
-            id=id,
-            sender=author[1],
-            recipients=tuple([mailbox for _, mailbox in recipients]),
-            content=_serialize(fields, built),
-            entrypoint="cli",
-            trusted=True,
-            priority=_priority(priority),
-            key=_line("key", key),
-            tag=_line("tag", tag),
-            connection=connection,
-        )
+    """A draft of a built message. Raises `Malformed`, which names every part that is wrong."""
+    check = form.Check()
+    author = check(form.mailbox, "sender", sender, default=("", ""))
+    boxes = {
+        name: form.mailboxes(name, listed, check)
+        for name, listed in (("to", to), ("cc", cc), ("bcc", bcc), ("reply_to", reply_to))
+    }
+    if not (to or cc or bcc):
+        check.note("to", "There is no recipient: name at least one.")
+    fields = [("From", form.written([author])), *_lists(boxes)]
+    fields.append(("Subject", check(form.subject, "subject", subject, default="")))
+    for name, value in headers:
+        fields.append(check(form.header, f"headers.{name[:80]}", name, value, default=("X-Wrong", "")))
+    for name, long in (("text", text), ("html", html)):
+        check(form.prose, name, long, default="")
+    files = [
+        check(form.attachment, f"attachments[{number}]", attachment, default=Attachment(b"", "text", "plain", "", ""))
+        for number, attachment in enumerate(attachments)
+    ]
+    it = Draft(
+        id=id,
+        sender=author[1],
+        recipients=tuple(dict.fromkeys([box for name in ("to", "cc", "bcc") for _, box in boxes[name]])),
+        content=b"",
+        entrypoint="cli",
+        trusted=True,
+        priority=check(form.priority, "priority", priority, default=None),
+        key=check(form.line, "key", key, 200, default=""),
+        tag=check(form.line, "tag", ", ".join([*([tag] if tag else []), *tags]), TAGS, default=""),
+        metadata=check(form.metadata, "metadata", metadata or {}, default=dict[str, str]()),
+        due=send_at,
+        connection=connection,
     )
+    check.done()
+    it.content = _serialize(fields, _built(text, html, files))
+    it.digest = _digest(it, (fields, text, html), files) if key else ""
+    return it
+
+
+def _digest(it: Draft, words: object, files: Sequence[Attachment]) -> str:
+    """What was given, as a hash: the content made of it is never the same twice, since its boundaries are random."""
+    told = (words, it.sender, it.recipients, it.priority, it.tag, it.metadata, it.due, [file[1:] for file in files])
+    digest = hashlib.sha256(repr(told).encode())
+    for file in files:
+        digest.update(hashlib.sha256(file.content).digest())
+    return digest.hexdigest()
+
+
+def _lists(boxes: Mapping[str, list[Mailbox]]) -> list[tuple[str, str]]:
+    """The fields that name people. Bcc stays in the envelope."""
+    named = (("To", "to"), ("Cc", "cc"), ("Reply-To", "reply_to"))
+    return [(field, form.written(boxes[name])) for field, name in named if boxes[name]]
 
 
 def checked(draft: Draft) -> Draft:
     """The draft itself, when its addresses are addresses. Raises `Refusal`."""
     if not draft.recipients:
-        raise Refusal(554, "5.5.1", "There is no recipient. Nothing was stored; name at least one.", "to")
+        raise form.wrong("to", "There is no recipient: name at least one.", 554, "5.5.1")
     for item in (draft.sender, *draft.recipients):
         if item:
-            _parse("to", item)
+            form.parse("to", item)
     return draft
 
 
@@ -79,77 +112,41 @@ def whole(message: Message) -> bytes:
     return message.head + message.body + b"".join(message.tail.blocks() if message.tail else ())
 
 
-def _parse(field: str, text: str) -> address.Address:
-    try:
-        return address.parse(text)
-    except address.AddressError as error:
-        raise Refusal(553, "5.1.3", f"{error} Nothing was stored.", field) from None
-
-
-def _mailbox(field: str, text: str) -> Mailbox:
-    """One mailbox: an address, or a name and an address in angle brackets."""
-    name, bracket, rest = _line(field, text).rpartition("<")
-    parsed = _parse(field, rest.removesuffix(">").strip() if bracket else text.strip())
-    return name.strip().strip('"'), parsed.text
-
-
-def _mailboxes(boxes: Sequence[Mailbox]) -> str:
-    return ",\r\n ".join([f"{words.encode_phrase(name)}\r\n <{box}>" if name else box for name, box in boxes])
-
-
-def _subject(text: str) -> str:
-    """In words of at most 75 characters (RFC 2047), which the library does not keep to in lines as long as ours."""
-    plain = _line("subject", text)
-    if len(plain) > 900:
-        raise Refusal(550, "5.6.0", "The subject is longer than 900 characters. Nothing was stored.", "subject")
-    return plain if plain.isascii() and "=?" not in plain else words.encode_phrase(plain)
-
-
-def _line(field: str, text: str) -> str:
-    if text.translate(FORBIDDEN) != text:
-        raise Refusal(
-            550, "5.6.0", f"The {field} contains a line break or a control character. Nothing was stored.", field
-        )
-    return text
-
-
-def _priority(word: str) -> Priority | None:
-    try:
-        return Priority.parse(word) if word else None
-    except ValueError as error:
-        raise Refusal(550, "5.6.0", f"{error}. Nothing was stored.", "priority") from None
-
-
-def _fill(built: EmailMessage, text: str, html: str) -> None:
+def _built(text: str, html: str, files: Sequence[Attachment]) -> EmailMessage:
+    """Text, HTML with the images that it shows, and what is attached."""
+    built = EmailMessage(policy=POLICY)
     if text or not html:
         built.set_content(text)
     if html and text:
         built.add_alternative(html, subtype="html")
     elif html:
         built.set_content(html, subtype="html")
+    for file in files:
+        if html and file.inline:
+            _show(built, file)
+    for file in files:
+        if not (html and file.inline):
+            cid = f"<{file.inline}>" if file.inline else None
+            built.add_attachment(file.content, maintype=file.main, subtype=file.sub, filename=file.filename, cid=cid)
+    return built
 
 
-def _attach(built: EmailMessage, attachment: Mapping[str, str]) -> None:
-    name = _line("attachment name", attachment.get("filename") or "attachment")
-    try:
-        content = base64.b64decode(attachment.get("content") or "", validate=True)
-    except binascii.Error:
-        raise Refusal(
-            550, "5.6.0", f"The attachment {name!r} is not valid base64. Nothing was stored.", "attachments"
-        ) from None
-    kind = attachment.get("content_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
-    if not TYPE.fullmatch(kind):
-        raise Refusal(
-            550, "5.6.0", f"{kind[:80]!r} is not a content type such as image/png. Nothing was stored.", "attachments"
-        )
-    main, _, sub = kind.partition("/")
-    built.add_attachment(content, maintype=main, subtype=sub, filename=name)
+def _show(built: EmailMessage, file: Attachment) -> None:
+    """An image inside the HTML (RFC 2387)."""
+    body = built.get_body(("html",))
+    assert isinstance(body, EmailMessage)
+    holder = next((part for part in built.walk() if part.get_content_type() == "multipart/related"), body)
+    assert isinstance(holder, EmailMessage)
+    holder.add_related(
+        file.content, maintype=file.main, subtype=file.sub, filename=file.filename, cid=f"<{file.inline}>",
+        disposition="inline",
+    )  # fmt: skip
 
 
-def _serialize(fields: Mapping[str, str], built: EmailMessage) -> bytes:
-    content = "".join([f"{name}: {value}\r\n" for name, value in fields.items()]).encode() + built.as_bytes()
+def _serialize(fields: Sequence[tuple[str, str]], built: EmailMessage) -> bytes:
+    content = "".join([f"{name}: {value}\r\n" for name, value in fields]).encode() + built.as_bytes()
     head, _ = rfc5322.split(content)
-    meant = [name.lower() for name in (*fields, *built.keys())]
+    meant = [name.lower() for name in (*[name for name, _ in fields], *built.keys())]
     found = [name.decode().lower() for name, _ in FIELD.findall(b"\n" + head)]
     if meant != found:
         raise Refusal(

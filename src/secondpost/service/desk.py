@@ -29,6 +29,8 @@ class Asked(Protocol):
     def trusted(self) -> bool: ...
     @property
     def connection(self) -> str: ...
+    @property
+    def prefer(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Desk:
         """The route of a message. Raises `Refusal` when it names a connection that it may not have."""
         if self.do_not_send and not draft.connection:
             return Verdict((), blocked="Do Not Send is switched on")
-        named = draft.connection or summary.private.get("secondpost-connection", "")
+        named = draft.connection or draft.prefer or summary.private.get("secondpost-connection", "")
         if named:
             return self._named(draft, named)
         if not self.rules:
@@ -82,7 +84,7 @@ class Desk:
         return self._by_rules(draft, summary, message)
 
     def _named(self, draft: Asked, name: str) -> Verdict:
-        if not (draft.connection or draft.trusted):
+        if not (draft.connection or draft.prefer or draft.trusted):
             raise Refusal(
                 550, "5.7.1", "This log-in may not choose a connection (Secondpost-Connection). Nothing was stored."
             )

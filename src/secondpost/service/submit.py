@@ -16,7 +16,7 @@ from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
 from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.priority import Priority
-from secondpost.errors import Refusal, StoreError, StoreUnavailable
+from secondpost.errors import Fault, Malformed, Refusal, StoreError, StoreUnavailable
 from secondpost.service.desk import Desk, Verdict
 from secondpost.service.worker import Worker
 from secondpost.store.base import Delivery, Lease, Receipt, Store, Submission
@@ -24,7 +24,9 @@ from secondpost.store.base import Delivery, Lease, Receipt, Store, Submission
 logger = logging.getLogger(__name__)
 
 INTAKE_DEADLINE = timedelta(seconds=20)  # well inside the patience of clients, which is 30 s and more
+FARTHEST = timedelta(days=30)  # how far ahead mail can be submitted
 NO_REPORT = "no report"  # among the notes: recipients whose failures nobody wants to hear of
+METADATA = "metadata"  # among the notes: what the client wants to find again with the message
 TOO_SLOW = "The disk is too slow. Nothing was accepted; try again later."
 NOT_KNOWN = "The disk is too slow. Whether the message was accepted is not known; send it again with the same key."
 
@@ -50,8 +52,12 @@ class Draft:
     senders: tuple[str, ...] = ()  # patterns that the credential may send as; () means any
     priority: Priority | None = None
     key: str = ""
+    digest: str = ""  # with a key: what must be the same when it is used again; else envelope and body
     tag: str = ""
+    metadata: Mapping[str, str] | None = None  # the client's own; kept with the notes
+    due: datetime | None = None  # not before
     connection: str = ""  # only this one: a test message
+    prefer: str = ""  # this one first; the entrypoint has made sure that the client may choose
     parent: int | None = None
 
 
@@ -118,6 +124,8 @@ class Submit:
     def prepare(self, draft: Draft, *, hold: bool = False) -> Submission:
         """What would be stored for a draft. `hold`: take room in memory for it, if there is some. Raises `Refusal`."""
         now = self.now()
+        if draft.due is not None and draft.due - now > FARTHEST:
+            raise Malformed([Fault("send_at", f"It is farther ahead than {FARTHEST.days} days.")])
         message, summary = self._complete(draft, now)
         return self._submission(draft, message, summary, now, hold=hold)
 
@@ -172,7 +180,8 @@ class Submit:
         priority = _priority(draft.priority, verdict.priority, private.get("secondpost-priority", ""))
         withheld = self.desk.withheld(draft.recipients, verdict)
         some = not withheld or any(recipient not in withheld for recipient in draft.recipients)
-        hold = hold and some and self.worker.has_room(message.size, verdict.connections)
+        due = draft.due if draft.due is not None and draft.due > now else None
+        hold = hold and some and due is None and self.worker.has_room(message.size, verdict.connections)
         return Submission(
             id=draft.id,
             accepted=now,
@@ -181,7 +190,8 @@ class Submit:
             sender=draft.sender,
             recipients=draft.recipients,
             priority=priority,
-            expires=now + self.desk.policies[priority].expires,
+            expires=(due or now) + self.desk.policies[priority].expires,
+            due=due,
             route=verdict.connections,
             client=draft.client,
             entrypoint=draft.entrypoint,
@@ -189,6 +199,7 @@ class Submit:
             tag=draft.tag or private.get("secondpost-tag", "")[:200],
             key=draft.key or private.get("secondpost-idempotency-key", "")[:200],
             worker=self.worker.name if hold else "",
+            digest=draft.digest,
             withheld=withheld,
             parent=draft.parent,
         )
@@ -207,8 +218,9 @@ class Submit:
 
 
 def _notes(draft: Draft, verdict: Verdict) -> str:
-    """Why this route; and which recipients' failures the client wants no report of (RFC 3461, NOTIFY)."""
+    """Why this route, the client's metadata, and whose failures it wants no report of (RFC 3461, NOTIFY)."""
     notes = dict(verdict.notes or {})
+    notes |= {METADATA: dict(draft.metadata)} if draft.metadata else {}
     if asked := draft.dsn:
         quiet = [to for to in draft.recipients if "FAILURE" not in asked.get(f"NOTIFY {to}", "FAILURE").upper()]
         notes |= {NO_REPORT: quiet} if quiet else {}

@@ -29,6 +29,7 @@ class Submission:
     recipients: tuple[str, ...]  # the place of each, from 0, is the number of its delivery
     priority: Priority
     expires: datetime
+    due: datetime | None = None  # not before; else at once
     route: tuple[str, ...]  # names of connections, in order; () when blocked
     client: str = ""  # who submitted: credential name, uid, library call site
     entrypoint: str = ""  # smtp, http, sendmail, library, cli

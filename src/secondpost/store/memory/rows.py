@@ -60,7 +60,7 @@ def first_row(it: Submission, number: int, recipient: str) -> Row:
     elif it.worker:
         row.state, row.worker, row.fence = step(row.state, Move.LEASE), it.worker, 1
     else:
-        row.due = it.accepted
+        row.due = it.due or it.accepted
     return row
 
 

@@ -102,7 +102,9 @@ class Batch:
         run.contents.append(sealed)
         run.offset += len(sealed)
         route = self._routes.get(it.route) or self.route(it.route)
-        state, due, worker, fence = (_LEASED, None, it.worker, 1) if it.worker else ("waiting", accepted, None, 0)
+        state, due, worker, fence = (
+            (_LEASED, None, it.worker, 1) if it.worker else ("waiting", ms(it.due or it.accepted), None, 0)
+        )
         for number, recipient in enumerate(it.recipients):
             row: tuple[Any, ...]
             if recipient in it.withheld:
