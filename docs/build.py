@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from made import commands, configuration, lifecycle, metrics, replies
+from made import commands, configuration, lifecycle, mailers, metrics, replies
 
 DOCS = Path(__file__).parent
 BEGIN = "<!-- made from the code by `./dev docs`: begin -->"
 END = "<!-- made from the code by `./dev docs`: end -->"
 PARTS: dict[str, Callable[[], str]] = {
     "lifecycle.md": lifecycle.part,
+    "mailers/README.md": mailers.part,
     "reference/configuration.md": configuration.part,
     "reference/commands.md": commands.part,
     "reference/metrics.md": metrics.part,

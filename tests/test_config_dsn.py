@@ -56,7 +56,7 @@ def test_a_dsn_is_a_whole_connection(text, table):
         ("smpt://h", "there is no scheme 'smpt'; did you mean smtp?"),
         ("acme+api://TOKEN@default", "smtp://user:password@its-server:587"),
         ("sendgird+smtp://:KEY@default", "did you mean sendgrid+smtp?"),
-        ("sendgrid://KEY@default", "write sendgrid+smtp://"),
+        ("sendgrid://KEY@default", "write sendgrid+api:// or sendgrid+smtp://"),
         ("smtp://", "name the server: smtp://user:password@mail.example.com:587"),
         ("smtp://u:p@default", "name the server"),
         ("smtp://u:pa?ss@h", "? as %3F"),

@@ -6,6 +6,7 @@ SecondpostError
 │   ├── Malformed              parts of the message are wrong; names every one of them
 │   ├── TooMany                the client has submitted as many as it may for now; says when to come back
 │   └── IdempotencyConflict    the key was used with other content
+├── HookRefused            a webhook is not from the provider, or is an old one again; nothing was believed
 └── StoreError
     ├── StoreUnavailable   busy or full: nothing was written, try again
     ├── StoreInUse         another daemon owns the store
@@ -76,6 +77,10 @@ class IdempotencyConflict(Refusal):
             "Nothing was stored; use a new key for a new message.",
             "idempotency_key",
         )
+
+
+class HookRefused(SecondpostError):
+    """A webhook is not signed by the provider, or is an old one that comes again. Nothing in it was believed."""
 
 
 class StoreError(SecondpostError):

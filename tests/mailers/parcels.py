@@ -3,7 +3,9 @@
 import asyncio
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
+from secondpost import mailers
 from secondpost.core.connection import Connection, Limits, Timeouts
 from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Unclear
@@ -60,6 +62,12 @@ def connection(mailer="smtp", *, sessions=20, connect=2.0, command=2.0, data_blo
     timeouts = Timeouts(**{name: timedelta(seconds=span) for name, span in spans.items()})
     limits = Limits(sessions=sessions)
     return Connection(name="test", mailer=mailer, settings=settings, limits=limits, timeouts=timeouts)
+
+
+def api_mailer(name: str, **settings: Any) -> Any:
+    """A mailer with an HTTP API, by its settings."""
+    made: type[Any] = mailers.find(name)
+    return made(connection(name, **settings))
 
 
 def words(outcome):

@@ -17,6 +17,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9.-]*)(?:\+([A-Za-z]+))?://(.*)", re.DO
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?")
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1")
+_API = ("api", "https")  # Symfony has both; where a provider takes whole messages, its "https" does
 _PLAIN = ("smtp", "smtps", "sendmail", "capture")
 _TEACH = {
     "failover": "Secondpost does this by itself: give the first DSN as primary and the second as backup",
@@ -52,7 +53,7 @@ def table(dsn: str) -> dict[str, Any]:
     """The [connections.NAME] table that a DSN stands for. Raises ValueError."""
     parts = split(dsn)
     options = _options(parts.options)
-    if parts.manner == "api":
+    if parts.manner in _API:
         return _api(parts) | options
     if parts.manner:
         return _preset(parts) | options
@@ -86,6 +87,8 @@ def _check_scheme(scheme: str, manner: str) -> None:
     if scheme in _PLAIN and not manner:
         return
     ways = [f"{scheme}+{way}" for way, known in (("api", catalog.apis()), ("smtp", presets())) if scheme in known]
+    if manner == "https" and scheme in catalog.apis():
+        return
     word = f"{scheme}+{manner}" if manner else scheme
     if word.removesuffix("s") in ways or word in ways:
         return

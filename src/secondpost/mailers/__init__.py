@@ -7,13 +7,16 @@ Rule: a new provider is its file, its test, and one line here; other packages ad
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from secondpost.mailers.base import Mailer
 
 MAILERS: dict[str, str] = {
     "capture": "secondpost.mailers.capture:Capture",
+    "mailgun": "secondpost.mailers.mailgun:Mailgun",
+    "postmark": "secondpost.mailers.postmark:Postmark",
+    "sendgrid": "secondpost.mailers.sendgrid:SendGrid",
     "sendmail": "secondpost.mailers.sendmail:Sendmail",
     "smtp": "secondpost.mailers.smtp:Smtp",
 }
@@ -30,10 +33,19 @@ def names() -> list[str]:
 
 
 def find(name: str) -> "type[Mailer]":
-    """The mailer of that name. Raises KeyError when there is none."""
-    if name in MAILERS:
-        module, _, attribute = MAILERS[name].partition(":")
-        found: type[Mailer] = getattr(import_module(module), attribute)
-        return found
-    loaded: type[Mailer] = _others()[name].load()
-    return loaded
+    """The mailer of that name; a provider's API is put into the shell that carries it. Raises KeyError."""
+    found = _load(name)
+    if hasattr(found, "request"):
+        from secondpost.mailers.http import mailer  # only then: it brings the HTTP client along
+
+        return mailer(found)
+    mailer_class: type[Mailer] = found
+    return mailer_class
+
+
+@cache
+def _load(name: str) -> Any:
+    if name not in MAILERS:
+        return _others()[name].load()
+    module, _, attribute = MAILERS[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -5,10 +5,13 @@ return only with the right to.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar, Literal, Protocol
 
 from secondpost.core.connection import Connection
+from secondpost.core.event import Event
+from secondpost.core.ids import id_text
 from secondpost.core.message import Message
 from secondpost.core.outcome import Outcome, Phase
 
@@ -24,18 +27,29 @@ class Setting:
     default: str | int | bool = ""
     choices: tuple[str, ...] = ()
     help: str = ""
+    advanced: bool = False  # hardly anybody needs it: forms fold it away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
     """What a mailer can carry. Checked before anything is sent."""
 
-    raw: bool = True  # takes RFC 5322 bytes as they are
+    raw: bool = True  # takes RFC 5322 bytes as they are; else the message is taken apart (`parts.py`)
+    envelope: bool = True  # recipients are named apart from the header
     max_bytes: int | None = None
-    max_recipients: int | None = None
-    idempotency: bool = False
-    lookup: bool = False
-    events: bool = False
+    max_recipients: int | None = None  # of one request
+    idempotency: bool = False  # the same key twice is one message
+    lookup: bool = False  # can be asked whether it took a message
+    events: bool = False  # tells later what became of a message
+    # What follows is asked only where a message is taken apart.
+    inline: bool = True  # images within the HTML, by Content-ID
+    alternatives: bool = True  # forms of the text besides plain and HTML: calendar invites, AMP
+    plain_alone: bool = True  # takes a message without HTML
+    headers: bool = True  # fields of the sender's own, such as In-Reply-To
+    left_out: frozenset[str] = frozenset()  # fields (lower-cased) that it does not carry and that are not missed
+    reply_to: int | None = None  # addresses in Reply-To, at most
+    file_types: frozenset[str] | None = None  # endings of attachments' names, when only these are taken
+    international: bool = True  # addresses with letters beyond ASCII before the @
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,4 +119,41 @@ class Mailer(Protocol):
 
     async def close(self) -> None:
         """Say good-bye to idle sessions. Attempts under way end by themselves."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """A message that a provider may have: what it can be recognized by."""
+
+    id: int  # ours
+    message_id: str  # the Message-ID field
+    recipients: tuple[str, ...]
+    since: datetime
+
+    @property
+    def mark(self) -> str:
+        """Our id as requests carried it."""
+        return id_text(self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """A request that a provider made to tell us events. Nothing in it is trusted until its signature was checked."""
+
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)  # names lower-cased
+    query: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""  # as the provider was given it: some sign it
+
+
+class ApiMailer(Mailer, Protocol):
+    """A mailer whose provider can be asked, and tells. `can` says which of the two."""
+
+    async def look(self, sought: Sought) -> Mapping[str, str]:
+        """Recipients for whom they surely have the message, with their id of it. Who is absent may come later."""
+        ...
+
+    def events(self, hook: Hook, now: datetime) -> list[Event]:
+        """What the hook tells. Raises `HookRefused` when it is not from the provider, or is an old one again."""
         ...
