@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from made import commands, configuration, lifecycle, mailers, metrics, replies
+from made import commands, configuration, http_api, lifecycle, mailers, metrics, replies
 
 DOCS = Path(__file__).parent
 BEGIN = "<!-- made from the code by `./dev docs`: begin -->"
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "mailers/README.md": mailers.part,
     "reference/configuration.md": configuration.part,
     "reference/commands.md": commands.part,
+    "reference/http-api.md": http_api.part,
     "reference/metrics.md": metrics.part,
     "reference/smtp-replies.md": replies.part,
 }

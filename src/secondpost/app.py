@@ -16,9 +16,11 @@ from typing import Any
 
 import structlog
 import uvloop
+from starlette.routing import Mount
 
 from secondpost.assembly import Core, build
 from secondpost.config import Config
+from secondpost.entrypoints import http_api
 from secondpost.entrypoints.control import Control
 from secondpost.entrypoints.http import HttpListener, Pages
 from secondpost.entrypoints.metrics import Metrics
@@ -53,7 +55,8 @@ class Gateway:
         )
         if (listen := self.config.http.listen) is not None:
             pages = Pages(core.store, Metrics(core.store, core.worker))
-            self.http = HttpListener(pages.app(), listen.host, listen.port)
+            api = Mount("/", http_api.build(core.operations, self.config))
+            self.http = HttpListener(pages.app(api), listen.host, listen.port)
         self.control = Control(core.operations, self.config.data_dir / "control.sock")
 
     async def start(self) -> None:

@@ -10,7 +10,7 @@ import secrets
 import socket
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from secondpost.service.credentials import Credentials
 from secondpost.service.desk import Desk
 from secondpost.service.housekeeping import Housekeeping
 from secondpost.service.ids import new_id, worker_name
+from secondpost.service.keys import PREFIX, Keys
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.operate import Operations
 from secondpost.service.submit import Submit, utc_now
@@ -51,6 +52,7 @@ class Core:
     submit: Submit
     connections: Connections
     credentials: Credentials
+    keys: Keys
     trials: Trials
     housekeeping: Housekeeping
     operations: Operations
@@ -60,6 +62,7 @@ class Core:
         await self.store.open()
         try:
             await self.credentials.load()
+            await self.keys.load()
             await self.connections.load()
         except BaseException:
             await self.close()
@@ -105,8 +108,12 @@ def build(config: Config, store: Store | None = None) -> Core:
         concurrency=config.worker.concurrency,
     )
     trials = Trials(store, worker, utc_now)
-    credentials = Credentials(store)
-    submit = Submit(store, worker, desk, hostname, utc_now, new_id, pace=credentials.pace)
+    credentials, keys = Credentials(store), Keys(store)
+
+    def pace(client: str, now: datetime) -> None:
+        (keys if client.startswith(PREFIX) else credentials).pace(client, now)
+
+    submit = Submit(store, worker, desk, hostname, utc_now, new_id, pace=pace)
     nondelivery = NonDelivery(store, submit, hostname, utc_now, new_id, enabled=config.non_delivery_reports)
     connections = Connections(
         store=store, desk=desk, worker=worker, trials=trials, now=utc_now, find=mailers.find, parse=config.connection,
@@ -117,8 +124,8 @@ def build(config: Config, store: Store | None = None) -> Core:
         boot=boot_id(),
         content_kept=timedelta(days=config.log.content_days), log_kept=timedelta(days=config.log.retention_days),
     )  # fmt: skip
-    operations = Operations(store, worker, submit, connections, credentials, utc_now, new_id)
-    return Core(config, store, worker, submit, connections, credentials, trials, housekeeping, operations, tasks)
+    operations = Operations(store, worker, submit, connections, credentials, keys, utc_now, new_id)
+    return Core(config, store, worker, submit, connections, credentials, keys, trials, housekeeping, operations, tasks)
 
 
 def _store(config: Config) -> Store:

@@ -193,6 +193,25 @@ def test_a_log_in_is_made_shown_once_listed_and_revoked(run, ask, gateway):
     assert "secondpost credentials add NAME" in run("credentials", "list").output
 
 
+def test_keys(run, ask, gateway):
+    key = {"name": "shop", "scopes": ["send"], "senders": [], "per_minute": 10, "per_hour": None, "access_id": None}
+    gateway.answers |= {
+        "keys_add": {"name": "shop", "key": "sp_1"}, "keys_list": [key], "keys_revoke": None,
+    }  # fmt: skip
+    assert "sp_1" in run("keys", "add", "shop", "--scope", "send", "--sender", "@x.org", "--per-hour", "5").output
+    assert gateway.asked[-1][1] == {"name": "shop", "scopes": ["send"], "senders": ["@x.org"], "per_hour": 5}
+    run("keys", "add", "shop", "--scope", "everything", code=2)
+    gateway.answers["keys_add"] = {"name": "ses", "access_id": "SPKEY1", "secret": "sps_1"}
+    output = run("keys", "add", "ses", "--ses").output
+    assert "SPKEY1" in output
+    assert "sps_1" in output
+    assert gateway.asked[-1][1]["signing"] is True
+    assert "10 a minute" in run("keys", "list").output
+    assert ask("keys", "revoke", "shop") == {"revoked": "shop"}
+    gateway.answers["keys_list"] = []
+    assert "secondpost keys add NAME" in run("keys", "list").output
+
+
 def test_a_configuration_is_checked(run, ask, gateway, folder):
     assert ask("config", "check") == {"ok": True, "file": None}
     (folder / "secondpost.toml").write_text('backup = "kept"\n')

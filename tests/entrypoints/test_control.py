@@ -10,6 +10,7 @@ from secondpost.entrypoints import control as door
 from secondpost.entrypoints.control import Control
 from secondpost.errors import ConfigError
 from secondpost.service.ids import new_id
+from secondpost.service.keys import Keys
 from secondpost.service.operate import Operations
 from tests.service.conftest import make_office
 from tests.service.test_connections import connections_of
@@ -28,7 +29,14 @@ async def control(office, tmp_path):
     connections = connections_of(office, "inbox")
     await connections.load()
     operations = Operations(
-        office.store, office.worker, office.submit, connections, office.credentials, office.clock, new_id
+        office.store,
+        office.worker,
+        office.submit,
+        connections,
+        office.credentials,
+        Keys(office.store),
+        office.clock,
+        new_id,
     )
     control = Control(operations, tmp_path / "control.sock")
     await control.start()
@@ -103,7 +111,7 @@ async def test_rows_come_one_by_one_and_then_the_end(call, office):
 async def test_an_expected_error_is_told_by_its_name_and_without_a_traceback(call, caplog):
     caller = await call()
     answer = await caller.ask("send", sender="nobody", to=["a@example.net"])
-    assert (answer["ok"], answer["error"]["kind"]) == (False, "Refusal")
+    assert (answer["ok"], answer["error"]["kind"]) == (False, "Malformed")
     assert "is not an address" in answer["error"]["message"]
     assert (await caller.ask("nothing"))["error"]["kind"] == "SecondpostError"
     assert caplog.text == ""

@@ -11,6 +11,7 @@ from secondpost.core.outcome import Deferred, Fault, Unclear
 from secondpost.core.priority import Priority
 from secondpost.errors import Refusal, SecondpostError, StoreUnavailable
 from secondpost.service.ids import new_id
+from secondpost.service.keys import Keys
 from secondpost.service.operate import OPERATIONS, Operations
 from tests.service.conftest import DOWN, HELLO, Office, held
 from tests.service.test_connections import connections_of
@@ -23,8 +24,9 @@ async def operations(office: Office) -> Operations:
     for name in ("primary", "backup"):
         await connections.add(name, mailer="scripted")
     await connections.set_backup("backup")
+    keys = Keys(office.store)
     return Operations(
-        office.store, office.worker, office.submit, connections, office.credentials, office.clock, new_id
+        office.store, office.worker, office.submit, connections, office.credentials, keys, office.clock, new_id
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ COMMANDS = (
     "log",
     "messages",
     "credentials",
+    "keys",
     "config",
     "db",
     "health",

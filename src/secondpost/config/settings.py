@@ -57,7 +57,7 @@ class Smtp(Table):
 
 
 class Http(Table):
-    """[http]: health checks and metrics."""
+    """[http]: the HTTP API, health checks and metrics."""
 
     listen: OffListen = Field(Listener(host="127.0.0.1", port=8025), description='Where to listen for HTTP, or "off".')
     public_url: str = Field(

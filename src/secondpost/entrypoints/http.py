@@ -1,4 +1,4 @@
-"""The HTTP port: whether the gateway is alive, whether it can accept mail durably, and its metrics.
+"""The HTTP port: whether the gateway is alive, whether it can accept mail durably, its metrics, and more.
 
 Rule: these three pages tell numbers and states, never addresses, subjects or secrets.
 """
@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.errors import ConfigError, StoreError
@@ -40,12 +40,14 @@ class Pages:
     async def metrics(self, _: Request) -> Response:
         return PlainTextResponse(await self.numbers.render(), media_type="text/plain; version=0.0.4")
 
-    def app(self) -> Starlette:
+    def app(self, *others: BaseRoute) -> Starlette:
+        """These pages, and the `others` that share the port."""
         return Starlette(
             routes=[
                 Route("/healthz", self.healthz),
                 Route("/readyz", self.readyz),
                 Route("/metrics", self.metrics),
+                *others,
             ]
         )
 

@@ -5,16 +5,14 @@ Rule: the answer for an unknown name takes the same way and the same time as for
 
 import hashlib
 import hmac
-import math
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from secondpost.core import limits
-from secondpost.core.connection import Limits
 from secondpost.errors import Refusal, SecondpostError
+from secondpost.service import pace
+from secondpost.service.pace import Pace
 from secondpost.store.base import Store
 
 KIND = "credential"
@@ -23,10 +21,11 @@ NOBODY = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who submits. `senders`: address patterns it may send as; empty means any."""
+    """Who submits. `senders`: address patterns it may send as; empty means any. `scopes`: what an API key may do."""
 
     name: str
     senders: tuple[str, ...] = ()
+    scopes: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -35,16 +34,11 @@ class Credentials:
 
     store: Store
     _known: dict[str, Any] = field(default_factory=dict)
-    _limiters: dict[str, limits.Limiter] = field(default_factory=dict)  # of those that have limits
+    _pace: Pace = field(default_factory=Pace)
 
     async def load(self) -> None:
         self._known = await self.store.all(KIND)
-        allowed = {name: _limits(kept) for name, kept in self._known.items()}
-        self._limiters = {
-            name: replace(self._limiters.get(name, limits.Limiter()), limits=limit)
-            for name, limit in allowed.items()
-            if limit != limits.UNLIMITED
-        }
+        self._pace.load(self._known)
 
     def pace(self, name: str, now: datetime) -> None:
         """Count one message of a credential. Raises `Refusal` when it was revoked, or has submitted as many as it may.
@@ -53,18 +47,7 @@ class Credentials:
         """
         if name not in self._known:
             raise Refusal(550, "5.7.1", f"The log-in {name} was revoked. Nothing was stored; use another one.")
-        limiter = self._limiters.get(name)
-        if limiter is None:
-            return
-        wait = limits.wait(limiter, now)
-        if wait:
-            raise Refusal(
-                451,
-                "4.7.1",
-                f"The log-in {name} has submitted as many messages as it may ({_words(limiter.limits)}). Nothing was "
-                f"stored; send it again in {math.ceil(wait.total_seconds())} s, or ask for a higher limit.",
-            )
-        self._limiters[name] = limits.take(limiter, now)
+        self._pace.take(name, now, f"The log-in {name}")
 
     async def authenticate(self, name: str, secret: str) -> Client | None:
         """The client that this name and secret belong to, or None."""
@@ -85,11 +68,13 @@ class Credentials:
         """Make a credential and return its secret, which cannot be shown again."""
         if not name or not name.isprintable() or len(name) > 64:
             raise SecondpostError("A credential needs a name of 1 to 64 printable characters.")
+        if name.startswith("key:"):
+            raise SecondpostError(
+                "The name of a credential does not begin with key: – API keys are called so in the log."
+            )
         if name in self._known:
             raise SecondpostError(f"There is already a credential {name!r}. Revoke it first, or choose another name.")
-        for limit in (per_minute, per_hour):
-            if limit is not None and (type(limit) is not int or limit < 1):
-                raise SecondpostError("A credential's limit is a whole number of messages, at least 1.")
+        pace.check(per_minute, per_hour)
         secret = "sp_" + secrets.token_hex(20)
         digest = hashlib.sha256(secret.encode()).hexdigest()
         kept = {"digest": digest, "senders": list(senders), "per_minute": per_minute, "per_hour": per_hour}
@@ -116,12 +101,3 @@ class Credentials:
             }
             for name, kept in sorted(self._known.items())
         ]
-
-
-def _limits(kept: Mapping[str, Any]) -> Limits:
-    return Limits(per_minute=kept.get("per_minute"), per_hour=kept.get("per_hour"))
-
-
-def _words(limit: Limits) -> str:
-    spans = ((limit.per_minute, "a minute"), (limit.per_hour, "an hour"))
-    return ", ".join(f"{number} {span}" for number, span in spans if number)

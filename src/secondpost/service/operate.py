@@ -16,6 +16,7 @@ from secondpost.errors import SecondpostError
 from secondpost.service import compose, present
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
+from secondpost.service.keys import USUAL, Keys
 from secondpost.service.submit import Draft, Submit
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
@@ -32,6 +33,7 @@ class Operations:
     submit: Submit
     connections: Connections
     credentials: Credentials
+    keys: Keys
     now: Callable[[], datetime]
     new_id: Callable[[], int]
 
@@ -161,7 +163,7 @@ class Operations:
             to, connection=connection, plain=plain, like_real=like_real, submit=self.submit
         )
 
-    # Credentials, database, health ---------------------------------------------------------------------------------
+    # Credentials, keys, database, health ---------------------------------------------------------------------------
 
     async def credentials_add(
         self,
@@ -178,6 +180,17 @@ class Operations:
 
     async def credentials_revoke(self, name: str) -> None:
         await self.credentials.revoke(name)
+
+    async def keys_add(
+        self, name: str, scopes: list[str] | None = None, senders: list[str] | None = None, **limits: Any
+    ) -> dict[str, str]:
+        return await self.keys.add(name, scopes or USUAL, senders or (), **limits)
+
+    async def keys_list(self) -> list[dict[str, Any]]:
+        return self.keys.list()
+
+    async def keys_revoke(self, name: str) -> None:
+        await self.keys.revoke(name)
 
     async def db_status(self) -> dict[str, Any]:
         return await self.store.status()

@@ -1,0 +1,90 @@
+"""The counter of the HTTP API: takes drafts, and gives a receipt when they are on disk.
+
+Rule: nobody cancels a commit that has begun: the client may leave, the message stays.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from secondpost.entrypoints.http_api.gate import Gate
+from secondpost.entrypoints.http_api.intake import Intake
+from secondpost.entrypoints.http_api.letters import Asked
+from secondpost.entrypoints.http_api.problems import Problem
+from secondpost.errors import Refusal, StoreUnavailable
+from secondpost.service.credentials import Client
+from secondpost.service.submit import Draft, Submit
+from secondpost.store.base import Receipt, Store
+
+T = TypeVar("T")
+BLOCK = 65_536  # what stays in memory of a large message
+LARGE = 262_144  # bytes from which on a body is worked on in a thread: meanwhile the others go on
+
+
+@dataclass(slots=True)
+class Counter:
+    """What every route of the API needs."""
+
+    submit: Submit
+    store: Store
+    gate: Gate
+    intake: Intake
+    recipients: int  # most of one message
+
+    def asked(self, request: Request, client: Client, key: str = "") -> Asked:
+        """Who asks. Raises `Problem` for a key that cannot be kept."""
+        key = key or request.headers.get("idempotency-key", "")
+        if len(key) > 200 or not key.isprintable():
+            fault = "It has at most 200 printable characters."
+            raise Problem(422, f"The Idempotency-Key is wrong. {fault}", [("Idempotency-Key", fault)])
+        trace = request.headers.get("traceparent", "")
+        trace = trace if trace.isascii() and trace.isprintable() and len(trace) <= 256 else ""
+        peer = request.client.host if request.client else ""
+        return Asked(client=client, peer=peer, key=key, trace=trace, most=self.recipients)
+
+    async def take(self, draft: Draft) -> Receipt:
+        """On disk when it returns. Raises `Refusal` or `StoreError`."""
+        (receipt,) = await self.take_all([draft])
+        if isinstance(receipt, BaseException):
+            raise receipt
+        return receipt
+
+    async def take_all(self, drafts: list[Draft]) -> list[Receipt | BaseException]:
+        """Each draft's receipt, or why it was not taken. They share a commit where they can."""
+        for draft in drafts:
+            if len(draft.content) > self.intake.limit:
+                raise Refusal(
+                    552, "5.3.4", f"The message is larger than {self.intake.limit} bytes. Nothing was stored."
+                )
+        return await asyncio.shield(asyncio.gather(*map(self._take, drafts), return_exceptions=True))
+
+    async def _take(self, draft: Draft) -> Receipt:
+        if len(draft.content) <= BLOCK:
+            return await self.submit(draft)
+        return await self._take_large(draft)
+
+    async def _take_large(self, draft: Draft) -> Receipt:
+        """Only the first of a large message goes through the database; the rest has a file of its own."""
+        cut = max(BLOCK, draft.content.find(b"\r\n\r\n") + 4)
+        writer = self.store.tail(draft.id)
+        try:
+            for start in range(cut, len(draft.content), BLOCK):
+                await writer.write(draft.content[start : start + BLOCK])
+            if len(draft.content) > cut:
+                draft.tail = await writer.finish()
+                draft.content = draft.content[:cut]
+            receipt = await self.submit(draft)
+            if receipt.duplicate:
+                writer.abandon()
+            return receipt
+        except (Refusal, StoreUnavailable, OSError):
+            writer.abandon()  # surely not stored; after any other error the store may refer to it
+            raise
+
+
+async def work(size: int, do: Callable[..., T], *given: object) -> T:
+    """What takes long for a large body is done beside the event loop."""
+    return await asyncio.to_thread(do, *given) if size > LARGE else do(*given)

@@ -1,0 +1,60 @@
+"""How many messages each client may submit, and when the next one may come.
+
+Rule: a change of one client's limits never begins another's count anew.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from secondpost.core import limits
+from secondpost.core.connection import Limits
+from secondpost.errors import SecondpostError, TooMany
+
+
+@dataclass(slots=True)
+class Pace:
+    """Only clients that have limits are known here."""
+
+    _limiters: dict[str, limits.Limiter] = field(default_factory=dict)
+
+    def load(self, kept: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take the limits from the documents of all clients, by name."""
+        allowed = {name: _limits(document) for name, document in kept.items()}
+        self._limiters = {
+            name: replace(self._limiters.get(name, limits.Limiter()), limits=limit)
+            for name, limit in allowed.items()
+            if limit != limits.UNLIMITED
+        }
+
+    def take(self, name: str, now: datetime, called: str) -> None:
+        """Count one message. Raises `TooMany`, which calls the client as `called`."""
+        limiter = self._limiters.get(name)
+        if limiter is None:
+            return
+        wait = limits.wait(limiter, now)
+        if wait:
+            raise TooMany(
+                f"{called} has submitted as many messages as it may ({_words(limiter.limits)}). Nothing was "
+                f"stored; send it again in {math.ceil(wait.total_seconds())} s, or ask for a higher limit.",
+                wait,
+            )
+        self._limiters[name] = limits.take(limiter, now)
+
+
+def check(*numbers: int | None) -> None:
+    """Raises `SecondpostError` for a limit that is none."""
+    for limit in numbers:
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise SecondpostError("A limit is a whole number of messages, at least 1.")
+
+
+def _limits(kept: Mapping[str, Any]) -> Limits:
+    return Limits(per_minute=kept.get("per_minute"), per_hour=kept.get("per_hour"))
+
+
+def _words(limit: Limits) -> str:
+    spans = ((limit.per_minute, "a minute"), (limit.per_hour, "an hour"))
+    return ", ".join(f"{number} {span}" for number, span in spans if number)
