@@ -7,6 +7,7 @@ import pytest
 
 from secondpost.core import limits
 from secondpost.core.connection import Connection, Limits
+from secondpost.core.delivery import Move, State
 from secondpost.core.outcome import Unclear
 from secondpost.core.priority import Priority, WhenUnclear
 from secondpost.errors import StoreUnavailable
@@ -78,7 +79,7 @@ async def test_a_doubt_whose_message_has_expired_is_not_sent_again(office):
 async def test_a_doubt_that_was_settled_meanwhile_is_left_alone(office):
     message = await doubtful(office)
     now = office.clock()
-    await office.store.move(message, None, "settle: it arrived", now=now, due=None, reason="a person")
+    await office.store.move(message, None, Move.SETTLE_ARRIVED, now=now, due=None, reason="a person")
     office.clock.forward(minutes=30)
     await office.housekeeping.doubts()
     assert await office.states(message) == ["accepted"]
@@ -115,7 +116,7 @@ async def test_what_a_worker_that_died_held_waits_again_and_what_it_was_sending_
     office.primary.before = held
     office.backup.after = held
     waiting, sending = await office.send(), await office.send(connection="backup")
-    office.store._entries[waiting].deliveries[0].state = "leased"  # the point was not written down yet
+    office.store._entries[waiting].deliveries[0].state = State.LEASED  # the point was not written down yet
     for message in (waiting, sending):
         office.store._entries[message].deliveries[0].worker = "dead"
     await office.housekeeping.recover()

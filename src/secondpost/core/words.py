@@ -10,7 +10,7 @@ TEXT_LIMIT = 998  # characters of a decoded value
 _INPUT_LIMIT = 32_768  # 998 characters, each in an encoded word of its own, fit
 
 _WORD = re.compile(r"=\?([^?\s]*+)\?([bBqQ])\?([^?\s]*+)\?=")
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 # Only codecs that are linear and give text: Python also knows "punycode" (quadratic), "idna", "unicode_escape", …
 _CHARSET = re.compile(

@@ -5,7 +5,7 @@ Rule: the protocol is the client's (`wire.smtp_client`); here are only bytes, de
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, cast
+from typing import cast
 
 from secondpost.core.connection import Timeouts
 from secondpost.core.outcome import Deferred, Fault, Outcome, Phase
@@ -15,7 +15,7 @@ from secondpost.wire.client_envelope import BODY, ENVELOPE, GO, OVER, SENT, Tran
 from secondpost.wire.smtp_client import Client, State
 
 # How long a message waits behind another one's dot before it takes another session: spam filters think long sometimes.
-CHAIN_PATIENCE: Final = 5.0
+CHAIN_PATIENCE = 5.0
 
 
 class Ride(Transaction):
