@@ -19,7 +19,7 @@ Ask = tuple[int, Any, "Future[Any]"]  # kind, value, where the answer goes
 
 MOST = 500  # asks in one batch: bounds memory, and how long the first waits for the last
 FEW = 2
-GATHER = 0.0003  # seconds that we wait after a larger batch: under load, that lets several times as many share an fsync
+GATHER = 0.001  # seconds that we wait after a larger batch: under load, that lets several times as many share an fsync
 PAUSE = 1.0  # seconds without asks after which the thread tidies up
 
 
