@@ -43,6 +43,11 @@ SCOPES = {
     ("GET", "/v1/stats"): "read-all",
 }
 OPEN = {"/v1/openapi.json", "/v1/docs"}
+LOOK_ALIKES = {  # each refuses whoever has no key: test_look_alikes.py
+    "/email", "/email/batch", "/email/withTemplate", "/email/withTemplate/", "/email/batchWithTemplates",
+    "/email/batchWithTemplates/", "/v3/mail/send", "/v3/{domain}/messages", "/v3/{domain}/messages.mime", "/emails",
+    "/emails/batch", "/v2/email/outbound-emails",
+}  # fmt: skip
 
 
 def fields(answer) -> list[str]:
@@ -255,7 +260,7 @@ def test_every_route_has_the_scope_that_was_reviewed(api_app):
             for method in route.methods or ():
                 found[method, route.path] = (route.openapi_extra or {})["x-scope"]
         else:
-            assert route.path in OPEN, route.path
+            assert route.path in OPEN | LOOK_ALIKES, route.path
     assert found == SCOPES
 
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from secondpost import __version__
 from secondpost.config import Config
-from secondpost.entrypoints.http_api import docs_page
+from secondpost.entrypoints.http_api import docs_page, look_alikes
 from secondpost.entrypoints.http_api.counter import Counter
 from secondpost.entrypoints.http_api.gate import Gate
 from secondpost.entrypoints.http_api.intake import Intake
@@ -41,6 +41,7 @@ def build(operations: Operations, config: Config, *, delay: float = 1.0) -> Fast
     )  # fmt: skip
     _add_routes(app, counter.gate, V1(counter, operations))
     app.add_route("/v1/docs", docs_page.page(app), include_in_schema=False)
+    look_alikes.add(app, counter, operations.new_id)
     for kind in (Problem, SecondpostError, OSError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _answer)
     return app

@@ -150,6 +150,11 @@ def parse_id(text: str) -> int:
     return uuid.UUID(text).int & (1 << 63) - 1 if len(text) == 36 else rfc5322.parse_id(text)
 
 
+def as_uuid(id: int) -> str:
+    """For clients that insist on a UUID."""
+    return str(uuid.UUID(int=id))
+
+
 def facts(notes: str) -> dict[str, Any]:
     """The notes of a log entry, as data."""
     found = json.loads(notes) if notes else {}
