@@ -409,3 +409,16 @@ def test_no_letter_breaks_it_or_adds_a_field_of_its_own(given):
     own = {name.lower() for name in given.get("headers", {})}
     assert {name.lower() for name in rfc5322.names(head)} <= known | own
     assert rfc5322.authors(head) == (draft.sender,)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.binary(max_size=300), st.none() | st.text(max_size=20), st.lists(st.text(max_size=20), max_size=2))
+def test_no_written_message_breaks_it_or_has_a_bare_line_end(content, sender, recipients):
+    asked = Asked(client=Client("key:shop", (), frozenset({"send"})))
+    try:
+        draft = letters.raw(b"To: anna@example.net\n" + content, 1, asked, letters.Envelope(sender, recipients))
+    except Refusal:
+        return
+    assert draft.recipients
+    assert draft.content.count(b"\r\n") == draft.content.count(b"\n") == draft.content.count(b"\r")
+    assert not any(ord(character) < 33 for address in (draft.sender, *draft.recipients) for character in address)
