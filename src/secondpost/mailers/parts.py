@@ -3,6 +3,7 @@
 Rule: lossless. What has no place in the parts makes `whole`, and then the message is refused rather than mutilated.
 """
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from email.header import decode_header, make_header
@@ -48,6 +49,11 @@ def field_text(boxes: Sequence[Mailbox]) -> str:
     return ", ".join(f"{_quoted(box.name)} <{box.email}>" if box.name else box.email for box in boxes)
 
 
+def objects(boxes: Sequence[Mailbox], email: str = "email", name: str = "name") -> list[dict[str, str]]:
+    """Mailboxes as JSON objects, by the provider's words for the two."""
+    return [{email: box.email} | ({name: box.name} if box.name else {}) for box in boxes]
+
+
 def _quoted(name: str) -> str:
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
@@ -67,6 +73,10 @@ class File:
     @property
     def full_type(self) -> str:
         return _full(self.type, self.parameters)
+
+    @property
+    def encoded(self) -> str:
+        return b64encode(self.data).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

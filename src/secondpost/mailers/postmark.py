@@ -1,6 +1,5 @@
 """Postmark: https://postmarkapp.com/developer"""
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Final
@@ -117,7 +116,7 @@ def _fields(letter: Letter) -> list[tuple[str, str]]:
 
 
 def _attachment(file: File) -> dict[str, str]:
-    content = {"Name": file.name, "Content": base64.b64encode(file.data).decode(), "ContentType": file.full_type}
+    content = {"Name": file.name, "Content": file.encoded, "ContentType": file.full_type}
     return content | ({"ContentID": f"cid:{file.cid}"} if file.inline else {})
 
 

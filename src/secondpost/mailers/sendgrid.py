@@ -2,7 +2,7 @@
 
 import base64
 from binascii import Error
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -16,7 +16,7 @@ from secondpost.core.outcome import Accepted, Outcome
 from secondpost.errors import HookRefused
 from secondpost.mailers import api, hooks
 from secondpost.mailers.base import Abilities, Hook, Setting
-from secondpost.mailers.parts import File, Letter, Mailbox
+from secondpost.mailers.parts import File, Letter, objects
 
 URLS: Final = {"global": "https://api.sendgrid.com", "eu": "https://api.eu.sendgrid.com"}
 KINDS: Final = {
@@ -55,11 +55,13 @@ class SendGrid(api.Api):
 
     def request(self, letter: Letter, settings: api.Values) -> api.Request:
         parts = letter.parts
-        who = {name: _boxes(boxes) for name, boxes in (("to", parts.to), ("cc", parts.cc), ("bcc", parts.bcc)) if boxes}
+        who = {
+            name: objects(boxes) for name, boxes in (("to", parts.to), ("cc", parts.cc), ("bcc", parts.bcc)) if boxes
+        }
         body: dict[str, Any] = {
             "personalizations": [{**who, "custom_args": {"secondpost": letter.mark}}],
-            "from": _boxes([parts.author])[0],
-            "reply_to_list": _boxes(parts.reply_to),
+            "from": objects([parts.author])[0],
+            "reply_to_list": objects(parts.reply_to),
             "subject": parts.subject,
             "content": _content(letter),
             "attachments": [_attachment(file) for file in parts.files],
@@ -101,10 +103,6 @@ def _key(settings: api.Values) -> dict[str, str]:
     return {"Authorization": f"Bearer {settings['key']}"}
 
 
-def _boxes(boxes: Sequence[Mailbox]) -> list[dict[str, str]]:
-    return [{"email": box.email} | ({"name": box.name} if box.name else {}) for box in boxes]
-
-
 def _content(letter: Letter) -> list[dict[str, str]]:
     """Plain, HTML, then the others, as SendGrid wants them. An empty one is refused: none at all is a space."""
     parts = letter.parts
@@ -119,7 +117,7 @@ def _content(letter: Letter) -> list[dict[str, str]]:
 def _attachment(file: File) -> dict[str, str]:
     placed = {"disposition": "inline", "content_id": file.cid} if file.inline else {"disposition": "attachment"}
     return {
-        "content": base64.b64encode(file.data).decode(), "type": file.full_type, "filename": file.name, **placed,
+        "content": file.encoded, "type": file.full_type, "filename": file.name, **placed,
     }  # fmt: skip
 
 

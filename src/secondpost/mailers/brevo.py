@@ -1,0 +1,120 @@
+"""Brevo: https://developers.brevo.com/reference/sendtransacemail"""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from secondpost.core.event import Event, Kind
+from secondpost.core.outcome import Accepted, Outcome
+from secondpost.mailers import api, hooks
+from secondpost.mailers.base import Abilities, Hook, Setting, Sought
+from secondpost.mailers.parts import Letter, objects
+
+URL: Final = "https://api.brevo.com/v3"
+CODES: Final = {
+    "unauthorized": api.account, "permission_denied": api.account, "account_under_validation": api.account,
+    "not_enough_credits": api.limit,
+}  # fmt: skip
+KINDS: Final = {
+    "request": Kind.QUEUED, "delivered": Kind.DELIVERED, "hard_bounce": Kind.BOUNCED, "soft_bounce": Kind.BOUNCED,
+    "blocked": Kind.REJECTED, "invalid_email": Kind.BOUNCED, "error": Kind.FAILED, "deferred": Kind.DEFERRED,
+    "spam": Kind.COMPLAINED, "complaint": Kind.COMPLAINED, "opened": Kind.OPENED, "unique_opened": Kind.OPENED,
+    "proxy_open": Kind.OPENED, "click": Kind.CLICKED, "unsubscribe": Kind.UNSUBSCRIBED,
+    "unsubscribed": Kind.UNSUBSCRIBED,
+}  # fmt: skip
+NOT_TAKEN: Final = {"blocked", "error", "invalid"}  # words of a look-up that do not prove that they have it
+
+
+class Brevo(api.Api):
+    """Takes a message apart, and the same message once by its key."""
+
+    name: ClassVar[str] = "brevo"
+    title: ClassVar[str] = "Brevo"
+    site: ClassVar[str] = "https://developers.brevo.com/reference/sendtransacemail"
+    settings: ClassVar[tuple[Setting, ...]] = (
+        Setting(
+            name="key", label="API Key", kind="secret", required=True,
+            help="In Brevo: SMTP & API, API Keys. It begins with xkeysib-.",
+        ),
+        *api.SHARED,
+    )  # fmt: skip
+    can: ClassVar[Abilities] = Abilities(
+        raw=False, max_bytes=20_000_000, max_recipients=99, idempotency=True, lookup=True, events=True, inline=False,
+        alternatives=False, plain_alone=False, reply_to=1, international=False,
+    )  # fmt: skip
+    notes: ClassVar[tuple[str, ...]] = (
+        "Webhooks are not signed: keep their address secret.",
+        "A key for the same message holds for half an hour.",
+        "Only attachments of known types are taken, and names beyond ASCII may arrive garbled.",
+    )
+
+    def request(self, letter: Letter, settings: api.Values) -> api.Request:
+        parts = letter.parts
+        headers = {name.title(): value for name, value in letter.headers}
+        if letter.key:
+            headers["idempotencyKey"] = str(uuid.uuid5(uuid.NAMESPACE_OID, letter.key))
+        body: dict[str, Any] = {
+            "sender": objects([parts.author])[0],
+            "to": objects(parts.to),
+            "cc": objects(parts.cc),
+            "bcc": objects(parts.bcc),
+            "replyTo": next(iter(objects(parts.reply_to)), None),
+            "subject": parts.subject,
+            "htmlContent": parts.html,
+            "textContent": parts.text,
+            "headers": headers,
+            "tags": [letter.mark],
+            "attachment": [{"name": file.name, "content": file.encoded} for file in parts.files],
+        }
+        return api.post(f"{URL}/smtp/email", _key(settings), {name: value for name, value in body.items() if value})
+
+    def outcome(self, response: api.Response, letter: Letter) -> Outcome:
+        code, said = str(response.dig("code") or ""), response.dig("message")
+        reply = response.reply(said)
+        if response.ok:
+            return Accepted(reply, str(response.dig("messageId") or ""))
+        if code == "duplicate_request":  # asked again with the same key: they have it since the first time
+            return Accepted(reply)
+        if "sender" in str(said).lower() and ("valid" in str(said).lower() or "verif" in str(said).lower()):
+            return api.sender(response, reply)
+        return CODES[code](response, reply) if code in CODES else api.by_status(response, said)
+
+    def verify(self, settings: api.Values) -> api.Request:
+        return api.get(f"{URL}/account", _key(settings))
+
+    def verified(self, response: api.Response) -> tuple[Outcome, Mapping[str, str]]:
+        email = response.dig("email")
+        return api.by_status(response, response.dig("message")), {"account": str(email)} if email else {}
+
+    def lookup(self, sought: Sought, settings: api.Values) -> api.Request:
+        return api.get(f"{URL}/smtp/statistics/events", _key(settings), tags=sought.mark, limit="100")
+
+    def found(self, response: api.Response, sought: Sought) -> Mapping[str, str]:
+        return {
+            str(one.get("email", "")).lower(): str(one.get("messageId", ""))
+            for one in response.dig("events") or []
+            if one.get("tag", sought.mark) == sought.mark and one.get("event") not in NOT_TAKEN
+        }
+
+    def events(self, hook: Hook, settings: api.Values, now: datetime) -> list[Event]:
+        return [_event(one, now) for one in hooks.each(hooks.body(hook))]
+
+
+def _key(settings: api.Values) -> dict[str, str]:
+    return {"api-key": settings["key"]}
+
+
+def _event(told: Mapping[str, Any], now: datetime) -> Event:
+    name, tags = str(told.get("event")), told.get("tags") or [None]
+    time = told.get("ts_event") or told.get("ts")
+    return Event(
+        kind=KINDS.get(name, Kind.UNKNOWN),
+        at=hooks.when(time, now),
+        recipient=str(told.get("email") or ""),
+        provider_id=str(told.get("message-id") or ""),
+        message=hooks.ours(tags[0] if isinstance(tags, list) else tags),
+        event_id=f"{told.get('message-id')}-{name}-{told.get('email')}-{time}",
+        permanent=name in {"hard_bounce", "invalid_email"},
+        text=str(told.get("reason") or "")[:500],
+    )
