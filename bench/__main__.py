@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from bench import backlog, failover, footprint, latency, relay, slowdisk, slowlink
+from bench import backlog, failover, footprint, http, latency, relay, slowdisk, slowlink
 from bench.postfix import Postfix
 from bench.report import Section, progress, write
 
@@ -22,6 +22,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "relay": relay.measure,
     "failover": failover.measure,
     "latency": latency.measure,
+    "http": http.measure,
     "slowlink": slowlink.measure,
     "slowdisk": slowdisk.measure,
     "backlog": backlog.measure,
