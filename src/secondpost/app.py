@@ -25,9 +25,11 @@ from secondpost.entrypoints.control import Control
 from secondpost.entrypoints.http import HttpListener, Pages
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.entrypoints.smtp import SmtpListener
+from secondpost.entrypoints.spool import Spool
 from secondpost.errors import ConfigError, SecondpostError
 from secondpost.service.ids import new_id
 from secondpost.service.operate import Operations
+from secondpost.service.submit import utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Gateway:
     config: Config
     core: Core = field(init=False)
     smtp: SmtpListener = field(init=False)
+    spool: Spool = field(init=False)
     http: HttpListener | None = None
     control: Control = field(init=False)
 
@@ -52,6 +55,10 @@ class Gateway:
             authenticate=core.credentials.authenticate,
             new_id=new_id,
             new_tail=core.store.tail,
+            local=self.config.sendmail,
+        )
+        self.spool = Spool(
+            self.config.sendmail, self.config.smtp.max_message_bytes, core.submit, core.store, new_id, utc_now
         )
         if (listen := self.config.http.listen) is not None:
             pages = Pages(core.store, Metrics(core.store, core.worker))
@@ -66,11 +73,13 @@ class Gateway:
             await self.core.housekeeping.recover()
             await self.core.housekeeping.expire()  # before anything that expired while nobody worked could be sent
             await self.smtp.start()
+            self.spool.start()
             if self.http is not None:
                 await self.http.start()
             await self.control.start()
         except BaseException:
             await self.smtp.stop(0)
+            await self.spool.stop()
             if self.http is not None:
                 await self.http.stop()
             await self.control.stop()
@@ -82,6 +91,7 @@ class Gateway:
     async def stop(self, grace: float = GRACE) -> None:
         """Close the doors, let what is under way finish, write everything down."""
         await self.smtp.stop(min(grace, 5.0))
+        await self.spool.stop()
         if self.http is not None:
             await self.http.stop()
         await self.control.stop()

@@ -15,11 +15,11 @@ from secondpost.config.connections import build
 from secondpost.config.faults import Faults, clip, unknown
 from secondpost.config.kinds import Listener
 from secondpost.config.layers import BUILT_IN, Tree
-from secondpost.config.settings import SECRETS, SECTIONS, General, Http, Log, Smtp, Worker
+from secondpost.config.settings import SECRETS, SECTIONS, General, Http, Log, Sendmail, Smtp, Worker
 from secondpost.core.connection import Connection
 from secondpost.core.priority import Policy, Priority
 
-__all__ = ["Config", "Http", "Listener", "Log", "Smtp", "Worker", "build", "load"]
+__all__ = ["Config", "Http", "Listener", "Log", "Sendmail", "Smtp", "Worker", "build", "load"]
 
 INBOX = Connection(name="inbox", mailer="capture", nickname="Inbox", origin=BUILT_IN)
 
@@ -35,6 +35,7 @@ class Config:
     do_not_send: bool
     non_delivery_reports: bool
     smtp: Smtp
+    sendmail: Sendmail
     http: Http
     worker: Worker
     log: Log
@@ -120,14 +121,16 @@ def _config(tree: Tree, faults: Faults) -> Config:
     top = {key: value for key, value in tree.values.items() if key not in {*SECTIONS, "connections", "priority"}}
     general = reading.read(General, top, "", faults, tree.origin)
     found = sections.connections(tree, faults)
+    data_dir = tree.resolve(general.data_dir, "data_dir")
     config = Config(
-        data_dir=tree.resolve(general.data_dir, "data_dir"),
+        data_dir=data_dir,
         database=sections.database(general.database, tree, faults),
         primary=general.primary or next(iter(found), INBOX.name),
         backup=general.backup if general.backup not in ("", "none") else None,
         do_not_send=general.do_not_send,
         non_delivery_reports=general.non_delivery_reports,
         smtp=sections.smtp(tree, faults),
+        sendmail=sections.sendmail(tree, faults, data_dir),
         http=sections.http(tree, faults),
         worker=sections.section(Worker, "worker", tree, faults),
         log=sections.section(Log, "log", tree, faults),

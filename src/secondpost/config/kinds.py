@@ -147,12 +147,14 @@ def _path(value: Any) -> Any:
 
 OffSpan = Annotated[timedelta | Literal["off"] | None, _span_or("off")]
 UnlimitedSpan = Annotated[timedelta | Literal["unlimited"] | None, _span_or("unlimited")]
+_path_or_off = BeforeValidator(lambda value: None if value == "off" else _path(value))
 _listener_or_off = PlainValidator(lambda value: None if value is None or value == "off" else listener(value))
 Span = Annotated[timedelta, BeforeValidator(span)]
 Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=2**53)]
 Days = Annotated[int, BeforeValidator(_days), Field(ge=0, le=FOREVER)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 Listen = Annotated[Listener, BeforeValidator(listener)]
+OffPath = Annotated[Path | None, _path_or_off]
 OffListen = Annotated[Listener | None, _listener_or_off]
 Listens = Annotated[tuple[Listen, ...], BeforeValidator(_listeners)]
 Networks = Annotated[tuple[Annotated[str, BeforeValidator(_network)], ...], BeforeValidator(_items)]

@@ -6,6 +6,7 @@ Rule: nothing here raises; every fault goes to `Faults`, and reading goes on.
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -13,8 +14,8 @@ from secondpost.config import connections as tables
 from secondpost.config import reading
 from secondpost.config.faults import Faults, clip, unknown
 from secondpost.config.kinds import Listener
-from secondpost.config.layers import Tree
-from secondpost.config.settings import PRIORITIES, Http, PriorityTable, Smtp, Table
+from secondpost.config.layers import BUILT_IN, Tree
+from secondpost.config.settings import PRIORITIES, Http, PriorityTable, Sendmail, Smtp, Table
 from secondpost.core.connection import Connection
 from secondpost.core.priority import DEFAULTS, Policy, Priority, WhenUnclear
 from secondpost.errors import ConfigError
@@ -40,6 +41,24 @@ def smtp(tree: Tree, faults: Faults) -> Smtp:
         text = 'tls = "implicit" needs tls_certificate and tls_key as well'
         faults.add("smtp.listen", tree.origin("smtp", "listen"), text)
     return found.model_copy(update=paths)
+
+
+def sendmail(tree: Tree, faults: Faults, data_dir: Path) -> Sendmail:
+    """[sendmail]: paths become whole; what others shall reach cannot be in the data folder."""
+    found = section(Sendmail, "sendmail", tree, faults)
+    paths = {key: _in_data(tree, key, path, data_dir) for key in ("socket", "spool") if (path := getattr(found, key))}
+    if found.access != "owner":
+        for key in [key for key, path in paths.items() if path.is_relative_to(data_dir)]:
+            text = (
+                f"{clip(paths[key])} is in data_dir, where others cannot get; set it to a path such as "
+                '"/run/secondpost/sendmail.sock" or "/var/spool/secondpost", or "off"'
+            )
+            faults.add(f"sendmail.{key}", tree.origin("sendmail", "access"), text)
+    return found.model_copy(update=paths)
+
+
+def _in_data(tree: Tree, key: str, path: Path, data_dir: Path) -> Path:
+    return tree.resolve(path, "sendmail", key) if tree.origin("sendmail", key) != BUILT_IN else data_dir / path
 
 
 def http(tree: Tree, faults: Faults) -> Http:

@@ -18,6 +18,7 @@ from secondpost.config.kinds import (
     Names,
     Networks,
     OffListen,
+    OffPath,
     OffSpan,
     Span,
     Tables,
@@ -62,6 +63,23 @@ class Http(Table):
     listen: OffListen = Field(Listener(host="127.0.0.1", port=8025), description='Where to listen for HTTP, or "off".')
     public_url: str = Field(
         "", pattern=r"^(https?://[^\s/]+.*)?$", description="The address people reach us at; empty: made from listen."
+    )
+
+
+class Sendmail(Table):
+    """[sendmail]: taking mail in from programs on this machine by `secondpost-sendmail`."""
+
+    socket: OffPath = Field(Path("sendmail.sock"), description='Unix socket for SMTP; built-in: in data_dir. Or "off".')
+    spool: OffPath = Field(
+        Path("spool"),
+        description="Folder for mail that is handed in while the gateway does not run; built-in: in data_dir. "
+        'Or "off".',
+    )
+    access: str = Field(
+        "owner",
+        pattern=r"^[A-Za-z0-9._-]+$",
+        description='Who may use socket and spool: "owner" (the user that runs the gateway), "everyone" on this '
+        "machine, or the name of a group.",
     )
 
 
@@ -156,7 +174,7 @@ class General(Table):
     )
 
 
-SECTIONS: dict[str, type[Table]] = {"smtp": Smtp, "http": Http, "worker": Worker, "log": Log}
+SECTIONS: dict[str, type[Table]] = {"smtp": Smtp, "sendmail": Sendmail, "http": Http, "worker": Worker, "log": Log}
 PRIORITIES = ("urgent", "normal", "bulk")
 SECRETS = frozenset({"database", "primary", "backup"})  # at the top; a connection's are declared by its mailer
 

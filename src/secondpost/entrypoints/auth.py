@@ -11,6 +11,8 @@ from time import monotonic
 from secondpost.errors import Refusal, StoreError
 from secondpost.service.credentials import Client
 
+LOCAL = "[local]"  # the peer of a Unix socket
+
 Check = Callable[[str, str], Awaitable[Client | None]]
 
 FAILURES_PER_HOUR = 30
@@ -65,7 +67,7 @@ async def _as_coroutine(check: Awaitable[Client | None]) -> Client | None:
 
 def is_loopback(peer: str) -> bool:
     """Whether the address `peer` is on this machine."""
-    return peer == "::1" or peer.startswith(("127.", "::ffff:127."))
+    return peer in {"::1", LOCAL} or peer.startswith(("127.", "::ffff:127."))
 
 
 def network_of(peer: str) -> str:

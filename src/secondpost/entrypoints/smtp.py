@@ -9,13 +9,15 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from secondpost.config.kinds import Listener
-from secondpost.config.settings import Smtp
+from secondpost.config.settings import Sendmail, Smtp
 from secondpost.core import address
-from secondpost.entrypoints.auth import Check, LogIns, is_loopback
+from secondpost.entrypoints.auth import LOCAL, Check, LogIns, is_loopback
 from secondpost.entrypoints.smtp_answers import STOPPING
+from secondpost.entrypoints.smtp_local import LocalDoor
 from secondpost.entrypoints.smtp_places import Places
 from secondpost.entrypoints.smtp_session import BUDGET, SmtpSession
 from secondpost.entrypoints.smtp_sockets import BACKLOG, bind, certificate
@@ -62,11 +64,12 @@ class SmtpListener:
         spans: Spans = SPANS,
         memory: int = MEMORY,
         log_ins: LogIns | None = None,
+        local: Sendmail | None = None,
     ) -> None:
         self.submit, self.new_id, self.new_tail, self.spans = submit, new_id, new_tail, spans
         self.now = 0.0
         self.is_full = self.is_stopping = False
-        self._config = config
+        self._config, self._local = config, local
         self._log_ins = log_ins or (LogIns(authenticate) if authenticate else None)
         self._tls: ssl.SSLContext | None = None
         self._places = Places(config)
@@ -74,6 +77,7 @@ class SmtpListener:
         hostname = config.hostname or socket.getfqdn()
         self._profile = Profile(hostname=hostname, limits=limits, normalize=config.normalize_line_ends)
         self._sockets: list[socket.socket] = []
+        self._door: LocalDoor | None = None
         self._servers: list[asyncio.Server] = []
         self._acceptors: list[asyncio.Task[None]] = []
         self._sessions: set[SmtpSession] = set()
@@ -94,6 +98,8 @@ class SmtpListener:
         try:
             for listener in self._config.listen:
                 await self._listen(listener)
+            if self._local is not None and self._local.socket is not None:
+                await self._listen_locally(self._local.socket, self._local.access)
         except ConfigError:
             await self.stop(0)
             raise
@@ -120,6 +126,11 @@ class SmtpListener:
                 self._acceptors.append(loop.create_task(self._accept(sock)))
             else:
                 self._servers.append(await loop.create_server(lambda: SmtpSession(self), sock=sock, backlog=BACKLOG))
+
+    async def _listen_locally(self, path: Path, access: str) -> None:
+        self._door = LocalDoor(path, access)
+        loop = asyncio.get_running_loop()
+        self._servers.append(await loop.create_unix_server(lambda: SmtpSession(self), sock=self._door.open()))
 
     async def _accept(self, sock: socket.socket) -> None:
         """For TLS from the first byte: a client has to find a place before its handshake, which is dear, begins."""
@@ -177,18 +188,20 @@ class SmtpListener:
         for sock in self._sockets:
             sock.close()
         self._sockets.clear()
+        if self._door is not None:
+            self._door.close()
 
     # ── what sessions ask for ───────────────────────────────────────────────────────────────────────────────────────
 
     def session(self, peer: str, *, tls: bool) -> Session:
         """The state machine for a client at `peer`."""
-        local = is_loopback(peer)
+        near = is_loopback(peer)
         return Session(
             self._profile,
-            trusted=local and self._config.trust_loopback,
+            trusted=peer == LOCAL or (near and self._config.trust_loopback),  # who may open the socket may submit
             login=self._log_ins is not None,
-            plaintext_login=local,
-            tls_offered=self._tls is not None,
+            plaintext_login=near,
+            tls_offered=self._tls is not None and peer != LOCAL,
             tls=tls,
         )
 

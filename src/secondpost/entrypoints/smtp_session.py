@@ -8,7 +8,9 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from secondpost.core.message import Tail
+from secondpost.entrypoints.auth import LOCAL
 from secondpost.entrypoints.smtp_answers import STOPPING, TIMED_OUT, excuse, taken
+from secondpost.entrypoints.smtp_local import user_of
 from secondpost.entrypoints.smtp_upload import Upload
 from secondpost.errors import Refusal, StoreUnavailable
 from secondpost.service.credentials import Client
@@ -43,6 +45,7 @@ class SmtpSession(asyncio.Protocol):
         self._upload: Upload | None = None
         self._weight = 0  # bytes of ours in the budget, while the message is being committed
         self._paused = 0
+        self._user = ""  # who it is on this machine, where that is known
         self._ended = False  # the client has closed its half
         self.is_connected = False
         self.peer = peer
@@ -63,7 +66,10 @@ class SmtpSession(asyncio.Protocol):
 
     def _admit(self) -> None:
         name = self.transport.get_extra_info("peername")
-        self.peer = name[0] if isinstance(name, tuple) else ""
+        if name is not None and not isinstance(name, tuple):
+            self.peer, self._user = LOCAL, user_of(self.transport.get_extra_info("socket"))
+        else:
+            self.peer = name[0] if name else ""
         self.session = self._listener.session(self.peer, tls=False)
         # Without a name it has reset the connection already: what it sent can still be read, but whose is it?
         sorry = self._listener.admit(self) if self.peer else STOPPING
@@ -162,7 +168,7 @@ class SmtpSession(asyncio.Protocol):
             recipients=letter.recipients,
             content=letter.content,
             tail=tail,
-            client=client.name if client else "",
+            client=client.name if client else self._user,
             entrypoint="smtp",
             peer=self.peer,
             helo=session.helo,

@@ -47,7 +47,7 @@ class NonDelivery:
     async def _safely(self, message: int, failures: Callable[[LogEntry], list[dsn.Failure]]) -> None:
         try:
             entry = await self.store.entry(message)
-            if entry is not None and entry.row.sender and entry.entrypoint == "smtp":
+            if entry is not None and entry.row.sender and entry.entrypoint in {"smtp", "sendmail"}:
                 await self._report(entry, [failure for failure in failures(entry) if _is_wanted(failure, entry)])
         except SecondpostError as error:
             logger.error(

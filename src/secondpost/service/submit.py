@@ -150,7 +150,10 @@ class Submit:
 
     def _received(self, draft: Draft, name: str, date: str) -> bytes:
         protocol = (
-            ("UTF8" if draft.smtputf8 else "E") + "SMTP" + ("S" if draft.tls else "") + ("A" if draft.client else "")
+            ("UTF8" if draft.smtputf8 else "E")
+            + "SMTP"
+            + ("S" if draft.tls else "")
+            + ("A" if draft.client and not draft.peer.startswith("[") else "")
         )
         return rfc5322.received(
             helo=draft.helo,
