@@ -136,6 +136,15 @@ async def test_a_provider_that_is_down_costs_nothing_but_the_way(tmp_path):
             assert gateway.core.connections.show()[0]["state"] != "closed"
 
 
+async def test_a_suppressed_address_gets_no_mail_after_a_restart_either(tmp_path):
+    config = configured(tmp_path)
+    async with offline(config) as operations:
+        await operations.suppressions_add(["anna@example.org"], "spam")
+    async with running(config) as gateway:
+        await gateway.core.operations.send(sender="s@example.com", to=["Anna@example.org"], subject="hi", text="hi")
+        assert (await becomes(gateway, "cancelled"))["to"] == ["Anna@example.org"]
+
+
 async def test_a_credential_signs_in_and_is_held_to_its_limit(tmp_path):
     async with running(configured(tmp_path)) as gateway:
         made = await gateway.core.operations.credentials_add("shop", ["@example.com"], per_hour=1)

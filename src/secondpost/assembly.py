@@ -28,6 +28,7 @@ from secondpost.service.keys import PREFIX, Keys
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.operate import Operations
 from secondpost.service.submit import Submit, utc_now
+from secondpost.service.suppressions import Suppressions
 from secondpost.service.trial import Trials
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
@@ -53,6 +54,7 @@ class Core:
     connections: Connections
     credentials: Credentials
     keys: Keys
+    suppressions: Suppressions
     trials: Trials
     housekeeping: Housekeeping
     operations: Operations
@@ -63,6 +65,7 @@ class Core:
         try:
             await self.credentials.load()
             await self.keys.load()
+            await self.suppressions.load()
             await self.connections.load()
         except BaseException:
             await self.close()
@@ -109,6 +112,7 @@ def build(config: Config, store: Store | None = None) -> Core:
     )
     trials = Trials(store, worker, utc_now)
     credentials, keys = Credentials(store), Keys(store)
+    suppressions = Suppressions(store, desk, utc_now)
 
     def pace(client: str, now: datetime) -> None:
         (keys if client.startswith(PREFIX) else credentials).pace(client, now)
@@ -124,8 +128,11 @@ def build(config: Config, store: Store | None = None) -> Core:
         boot=boot_id(),
         content_kept=timedelta(days=config.log.content_days), log_kept=timedelta(days=config.log.retention_days),
     )  # fmt: skip
-    operations = Operations(store, worker, submit, connections, credentials, keys, utc_now, new_id)
-    return Core(config, store, worker, submit, connections, credentials, keys, trials, housekeeping, operations, tasks)
+    operations = Operations(store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id)
+    return Core(
+        config, store, worker, submit, connections, credentials, keys, suppressions, trials, housekeeping, operations,
+        tasks,
+    )  # fmt: skip
 
 
 def _store(config: Config) -> Store:

@@ -12,6 +12,7 @@ from secondpost.errors import ConfigError
 from secondpost.service.ids import new_id
 from secondpost.service.keys import Keys
 from secondpost.service.operate import Operations
+from secondpost.service.suppressions import Suppressions
 from tests.service.conftest import make_office
 from tests.service.test_connections import connections_of
 
@@ -35,6 +36,7 @@ async def control(office, tmp_path):
         connections,
         office.credentials,
         Keys(office.store),
+        Suppressions(office.store, office.desk, office.clock),
         office.clock,
         new_id,
     )

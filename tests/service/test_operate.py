@@ -13,6 +13,7 @@ from secondpost.errors import Refusal, SecondpostError, StoreUnavailable
 from secondpost.service.ids import new_id
 from secondpost.service.keys import Keys
 from secondpost.service.operate import OPERATIONS, Operations
+from secondpost.service.suppressions import Suppressions
 from tests.service.conftest import DOWN, HELLO, Office, held
 from tests.service.test_connections import connections_of
 
@@ -26,7 +27,8 @@ async def operations(office: Office) -> Operations:
     await connections.set_backup("backup")
     keys = Keys(office.store)
     return Operations(
-        office.store, office.worker, office.submit, connections, office.credentials, keys, office.clock, new_id
+        office.store, office.worker, office.submit, connections, office.credentials, keys,
+        Suppressions(office.store, office.desk, office.clock), office.clock, new_id,
     )  # fmt: skip
 
 
@@ -56,6 +58,7 @@ async def test_all_answers_are_plain_data(office, operations):
     for name, fields in {
         "connections_list": {}, "connections_verify": {}, "backup_show": {}, "routes_list": {}, "queue": {},
         "log_list": {}, "log_show": {"id": sent["id"]}, "log_content": {"id": sent["id"]}, "credentials_list": {},
+        "suppressions_list": {},
         "db_status": {}, "db_migrate": {}, "health": {}, "email_test": {"to": "a@example.net"},
         "routes_explain": {"content": base64.b64encode(HELLO).decode()},
     }.items():  # fmt: skip

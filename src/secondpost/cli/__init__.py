@@ -19,6 +19,7 @@ COMMANDS = (
     "queue",
     "log",
     "messages",
+    "suppressions",
     "credentials",
     "keys",
     "config",

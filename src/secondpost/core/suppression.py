@@ -1,6 +1,6 @@
 """Suppression: addresses that must not be written to, each with a reason.
 
-Rule: a recipient is found whatever the case of its domain; what is withheld is recorded with its reason, never dropped.
+Rule: a recipient is found whatever its case; what is withheld is recorded with its reason, never dropped.
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,9 +48,9 @@ class List:
 
 
 def key(address: str) -> str:
-    """The address for comparing: its domain ignores case, the part before it belongs to its host."""
-    local, at, domain = address.rpartition("@")
-    return f"{local}{at}{domain.lower()}"
+    """The address for comparing. Case is ignored in all of it: providers tell of addresses in another case than ours,
+    and who complained must not be written to again because an app spells the name otherwise."""
+    return address.lower()
 
 
 def following(event: Event) -> Reason | None:

@@ -13,11 +13,12 @@ from typing import Any
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
 from secondpost.errors import SecondpostError
-from secondpost.service import compose, present
+from secondpost.service import compose, present, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.keys import USUAL, Keys
 from secondpost.service.submit import Draft, Submit
+from secondpost.service.suppressions import Suppressions
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
 
@@ -34,6 +35,7 @@ class Operations:
     connections: Connections
     credentials: Credentials
     keys: Keys
+    suppressions: Suppressions
     now: Callable[[], datetime]
     new_id: Callable[[], int]
 
@@ -163,7 +165,16 @@ class Operations:
             to, connection=connection, plain=plain, like_real=like_real, submit=self.submit
         )
 
-    # Credentials, keys, database, health ---------------------------------------------------------------------------
+    # Suppressions, credentials, keys, database, health ----------------------------------------------------------------
+
+    async def suppressions_list(self) -> list[dict[str, Any]]:
+        return self.suppressions.show()
+
+    async def suppressions_add(self, addresses: list[str], reason: str = "manual") -> dict[str, Any]:
+        return {"added": await self.suppressions.add(addresses, suppressions.reason(reason))}
+
+    async def suppressions_remove(self, addresses: list[str]) -> dict[str, Any]:
+        return {"removed": await self.suppressions.remove(addresses)}
 
     async def credentials_add(
         self,
