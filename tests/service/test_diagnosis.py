@@ -41,3 +41,10 @@ def test_the_title_says_whose_trouble_it_is(outcome, phase, words):
 
 def test_who_cannot_be_reached_is_named():
     assert "smtp.example.com:25" in diagnose(Deferred(Fault.UNREACHABLE), Phase.CONNECT, CONNECTION)["text"]
+
+
+def test_a_provider_s_api_is_not_spoken_of_as_a_mail_server():
+    by_api = Connection(name="api", mailer="postmark", settings={"token": "x", "host": ""})
+    told = diagnose(Deferred(Fault.UNREACHABLE, "no"), Phase.CONNECT, by_api)
+    assert "its API" in told["text"]
+    assert not any("587" in step for step in told["steps"])

@@ -92,6 +92,15 @@ BY_FAULT = {
 
 def _unreachable(connection: Connection) -> tuple[str, str, list[str]]:
     host, port = connection.settings.get("host", ""), connection.settings.get("port", "")
+    if "port" not in connection.settings:
+        return (
+            "The provider cannot be reached",
+            f"No conversation with {host or 'its API'} came about.",
+            [
+                "Check that this machine may connect to the internet by HTTPS (port 443), and its DNS.",
+                "See the provider's status page.",
+            ],
+        )
     return (
         "The provider cannot be reached",
         f"No conversation with {host}:{port} came about.",
