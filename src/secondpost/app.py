@@ -20,7 +20,7 @@ from starlette.routing import Mount
 
 from secondpost.assembly import Core, build
 from secondpost.config import Config
-from secondpost.entrypoints import http_api
+from secondpost.entrypoints import http_api, notify
 from secondpost.entrypoints.control import Control
 from secondpost.entrypoints.http import HttpListener, Pages
 from secondpost.entrypoints.metrics import Metrics
@@ -171,7 +171,10 @@ async def _serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     _announce(config)
+    notify.tell("READY=1")
+    notify.keep_alive()
     await stopped.wait()
+    notify.tell("STOPPING=1")
     logger.info("stopping: finishing what is under way")
     await gateway.stop()
 
