@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from bench import backlog, failover, footprint, http, latency, relay, slowdisk, slowlink
+from bench import backlog, failover, footprint, http, latency, relay, sendmail, slowdisk, slowlink
 from bench.postfix import Postfix
 from bench.report import Section, progress, write
 
@@ -27,6 +27,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "slowdisk": slowdisk.measure,
     "backlog": backlog.measure,
     "footprint": footprint.measure,
+    "sendmail": sendmail.measure,
 }
 
 
