@@ -1,3 +1,41 @@
-"""Email delivery that survives its provider."""
+"""Email delivery that survives its provider. The public names; each is loaded when it is first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from secondpost.errors import ConfigError, IdempotencyConflict, Malformed, NotAccepted, Refusal, SecondpostError
+    from secondpost.library.post import Post, open  # noqa: A004  # secondpost.open
+    from secondpost.library.result import Attempt, Recipient, Result
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Attempt",
+    "ConfigError",
+    "IdempotencyConflict",
+    "Malformed",
+    "NotAccepted",
+    "Post",
+    "Recipient",
+    "Refusal",
+    "Result",
+    "SecondpostError",
+    "__version__",
+    "open",
+]
+
+_ERRORS = ("ConfigError", "IdempotencyConflict", "Malformed", "NotAccepted", "Refusal", "SecondpostError")
+_HOMES = {
+    **dict.fromkeys(_ERRORS, "secondpost.errors"),
+    **dict.fromkeys(("Post", "open"), "secondpost.library.post"),
+    **dict.fromkeys(("Attempt", "Recipient", "Result"), "secondpost.library.result"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("blocking", "testing"):
+        return import_module(f"secondpost.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'secondpost' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

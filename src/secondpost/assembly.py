@@ -8,7 +8,7 @@ import contextlib
 import functools
 import secrets
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from secondpost.config import Config
 from secondpost.core import routing
 from secondpost.core.conditions import Operator
 from secondpost.errors import ConfigError, StoreError
+from secondpost.mailers.base import Mailer
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.desk import Desk
@@ -84,7 +85,7 @@ class Core:
         await self.store.close()
 
 
-def build(config: Config, store: Store | None = None) -> Core:
+def build(config: Config, store: Store | None = None, *, find: Callable[[str], type[Mailer]] | None = None) -> Core:
     """Put the parts together, on the configured database or on `store`; nothing is opened yet. Raises `ConfigError`."""
     store = store or _store(config)
     policies = dict(config.policies)
@@ -120,8 +121,10 @@ def build(config: Config, store: Store | None = None) -> Core:
     submit = Submit(store, worker, desk, hostname, utc_now, new_id, pace=pace)
     nondelivery = NonDelivery(store, submit, hostname, utc_now, new_id, enabled=config.non_delivery_reports)
     connections = Connections(
-        store=store, desk=desk, worker=worker, trials=trials, now=utc_now, find=mailers.find, parse=config.connection,
-        require=config.require, fixed=dict(config.connections), fixed_roles=_fixed_roles(config), origin=config.origin,
+        store=store, desk=desk, worker=worker, trials=trials, now=utc_now,
+        find=find or mailers.find, parse=config.connection, require=config.require,
+        fixed=dict(config.connections), fixed_roles=_fixed_roles(config),
+        origin=config.origin,
     )  # fmt: skip
     housekeeping = Housekeeping(
         store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=utc_now,

@@ -7,6 +7,7 @@ SecondpostError
 │   ├── TooMany                the client has submitted as many as it may for now; says when to come back
 │   └── IdempotencyConflict    the key was used with other content
 ├── HookRefused            a webhook is not from the provider, or is an old one again; nothing was believed
+├── NotAccepted            nobody took the message for some recipient (carries the result)
 └── StoreError
     ├── StoreUnavailable   busy or full: nothing was written, try again
     ├── StoreInUse         another daemon owns the store
@@ -81,6 +82,14 @@ class IdempotencyConflict(Refusal):
 
 class HookRefused(SecondpostError):
     """A webhook is not signed by the provider, or is an old one that comes again. Nothing in it was believed."""
+
+
+class NotAccepted(SecondpostError):
+    """Nobody took the message for some recipient, and nobody will. `result` says who did what."""
+
+    def __init__(self, text: str, result: object) -> None:
+        super().__init__(text)
+        self.result = result
 
 
 class StoreError(SecondpostError):

@@ -71,7 +71,7 @@ class Config:
 
 
 def load(
-    *, file: Path | None = None, environ: Mapping[str, str] | None = None, overrides: Mapping[str, str] | None = None
+    *, file: Path | None = None, environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Config:
     """Read all layers above the database. `overrides` are the command line's, by dotted path. Raises ConfigError."""
     environ = os.environ if environ is None else environ

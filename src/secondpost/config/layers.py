@@ -57,7 +57,7 @@ class Tree:
         return self.folder / path if self.file and self.origin(*at) == self.file else path
 
 
-def read(file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, str], faults: Faults) -> Tree:
+def read(file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any], faults: Faults) -> Tree:
     """All layers above the database, merged. Raises `ConfigError` when the file cannot be read."""
     tree = _file(_find(file, environ))
     for name, path, value in _variables(environ, tree, faults):

@@ -1,0 +1,100 @@
+"""What became of a message, told to the app that sent it.
+
+Rule: accepted means that a provider has it for every recipient; unclear is never called a failure, nor a success.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from secondpost.core.delivery import State
+from secondpost.core.message import id_text
+from secondpost.errors import NotAccepted
+from secondpost.store.base import LogEntry
+
+Fate = Literal["accepted", "unclear", "rejected", "deferred", "withheld"]
+
+_FATES: dict[State, Fate] = {
+    State.ACCEPTED: "accepted",
+    State.UNCLEAR: "unclear",
+    State.SENDING: "unclear",  # the answer has not come in the time that the caller had
+    State.REJECTED: "rejected",
+    State.CANCELLED: "withheld",
+}
+WORST: tuple[Fate, ...] = ("unclear", "deferred", "rejected", "withheld", "accepted")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """One recipient. deferred: nobody took it now, nothing was sent; withheld: a rule or a list forbids it."""
+
+    address: str
+    state: Fate
+    connection: str = ""
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try by one connection: how far it got, and what it heard."""
+
+    connection: str
+    phase: str
+    reply: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """`connection` is the last one that took it; `attempts` tell the whole story, in order."""
+
+    id: str
+    state: Fate
+    recipients: Mapping[str, Recipient]
+    attempts: tuple[Attempt, ...] = ()
+    connection: str = ""
+    duplicate: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        return self.state == "accepted"
+
+    @property
+    def unclear(self) -> bool:
+        """The last byte left and no answer came: sending it again may make a second copy."""
+        return self.state == "unclear"
+
+    def check(self) -> "Result":
+        """The result itself. Raises `NotAccepted` when somebody surely did not get it; a doubt raises nothing."""
+        missing = [it for it in self.recipients.values() if it.state in ("rejected", "deferred", "withheld")]
+        if missing:
+            why = "; ".join(f"{it.address}: {it.reply or it.state}" for it in missing)
+            raise NotAccepted(f"The message {self.id} was not sent to {why}. Nobody has it for them.", self)
+        return self
+
+
+def of(entry: LogEntry, *, reasons: Mapping[int, str]) -> Result:
+    """What the log says. `reasons`: why deliveries were withdrawn, by their number."""
+    recipients = [_recipient(row, reasons) for row in entry.deliveries]
+    states = {it.state for it in recipients}
+    return Result(
+        id=id_text(entry.row.id),
+        state=next(state for state in WORST if state in states),
+        recipients=MappingProxyType({it.address: it for it in recipients}),
+        attempts=tuple([_attempt(row) for row in entry.attempts if row.get("outcomes")]),
+        connection=next((it.connection for it in reversed(recipients) if it.state == "accepted"), ""),
+    )
+
+
+def _recipient(row: Mapping[str, Any], reasons: Mapping[int, str]) -> Recipient:
+    fate: Fate = "deferred" if row["number"] in reasons else _FATES.get(State(row["state"]), "deferred")
+    reply = row["reply"] or reasons.get(row["number"], "") or row["reason"]
+    return Recipient(address=row["recipient"], state=fate, connection=row["connection"], reply=reply)
+
+
+def _attempt(row: Mapping[str, Any]) -> Attempt:
+    replies = dict.fromkeys(str(outcome.get("reply", "")) for outcome in row["outcomes"])
+    return Attempt(
+        connection=row["connection"], phase=str(row["phase"]), reply="; ".join(replies), note=row.get("note", "")
+    )

@@ -1,0 +1,52 @@
+"""Messages that others have built, as bytes for the wire.
+
+Rule: every header field of every part is folded by itself and must come out as exactly one field, whatever the version
+of Python thinks of it (CVE-2024-6923 and its kin).
+"""
+
+import re
+from email.header import Header
+from email.message import Message
+from email.policy import SMTP, Policy, compat32
+
+from secondpost.core.message import crlf
+from secondpost.errors import Refusal
+
+GIVEN = SMTP.clone(max_line_length=998)  # what others have built, and may have signed, keeps its encoding
+ELDER = compat32.clone(linesep="\r\n")
+
+_FIELD = re.compile(rb"[!-9;-~]+:[^\r\n\0]*\r\n(?:[ \t]+[^\s\0][^\r\n\0]*\r\n)*")
+
+
+def refusal(field: str, text: str) -> Refusal:
+    return Refusal(550, "5.6.0", f"{text} Nothing was stored.", field)
+
+
+def content_of(message: Message) -> bytes:
+    """A message that others have built, for the wire. Raises `Refusal`."""
+    try:
+        policy = ELDER if _is_elder(message) else GIVEN
+        _check(message, policy)
+        return crlf(message.as_bytes(policy=policy))
+    except Refusal:
+        raise
+    except Exception as error:  # the library has no root for what goes wrong in it
+        raise refusal(
+            "message", f"The message cannot be written: {type(error).__name__}: {str(error)[:200]}."
+        ) from None
+
+
+def _is_elder(message: Message) -> bool:
+    """Whether it has headers made by `email.header`, which only the elder policy can write."""
+    return any(isinstance(value, Header) for part in message.walk() for _, value in part.raw_items())
+
+
+def _check(message: Message, policy: Policy) -> None:
+    for part in message.walk():
+        for name, value in part.raw_items():
+            _check_field(name, policy.fold_binary(name, value))
+
+
+def _check_field(name: str, folded: bytes) -> None:
+    if not _FIELD.fullmatch(folded):
+        raise refusal("headers", f"The header field {name[:80]!r} would not be one field: it has a line break in it.")
