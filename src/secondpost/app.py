@@ -18,6 +18,7 @@ import structlog
 import uvloop
 from starlette.routing import Mount
 
+from secondpost.admin import site
 from secondpost.assembly import Core, build
 from secondpost.config import Config
 from secondpost.entrypoints import http_api, notify
@@ -62,8 +63,9 @@ class Gateway:
         )
         if (listen := self.config.http.listen) is not None:
             pages = Pages(core.store, Metrics(core.store, core.worker))
-            api = Mount("/", http_api.build(core.operations, self.config))
-            self.http = HttpListener(pages.app(api), listen.host, listen.port)
+            admin = site.make(core.operations, public_url=self.config.http.public_url)
+            api = Mount("/", http_api.build(core.operations, self.config))  # last: it answers what nobody else does
+            self.http = HttpListener(pages.app(*admin, api), listen.host, listen.port)
         self.control = Control(core.operations, self.config.data_dir / "control.sock")
 
     async def start(self) -> None:
@@ -173,6 +175,7 @@ async def _serve(config: Config) -> None:
     _announce(config)
     notify.tell("READY=1")
     notify.keep_alive()
+    await _invite(gateway)
     await stopped.wait()
     notify.tell("STOPPING=1")
     logger.info("stopping: finishing what is under way")
@@ -189,3 +192,10 @@ def _spare_the_collector() -> None:
 def _announce(config: Config) -> None:
     smtp = ", ".join(str(address) for address in config.smtp.listen) or "nowhere"
     logger.info("ready: SMTP on %s, web on %s, data in %s", smtp, config.http.listen or "nowhere", config.data_dir)
+
+
+async def _invite(gateway: Gateway) -> None:
+    """At the first start nobody can sign in yet: say how. The link works once, and for a day."""
+    operations = gateway.core.operations
+    if gateway.http is not None and not await operations.users.all():
+        logger.warning("set up the web admin: %s", (await operations.setup_url())["url"])

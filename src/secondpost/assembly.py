@@ -74,6 +74,7 @@ class Core:
 
     async def close(self) -> None:
         """Write down what is left to be, and let everything go."""
+        await self.operations.verification.stop()
         await self.trials.stop()
         for line in self.worker.ways.lines.values():
             await line.mailer.close()
@@ -131,11 +132,24 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
         boot=boot_id(),
         content_kept=timedelta(days=config.log.content_days), log_kept=timedelta(days=config.log.retention_days),
     )  # fmt: skip
-    operations = Operations(store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id)
+    operations = Operations(
+        store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config)
+    )  # fmt: skip
     return Core(
         config, store, worker, submit, connections, credentials, keys, suppressions, trials, housekeeping, operations,
         tasks,
     )  # fmt: skip
+
+
+def _url(config: Config) -> str:
+    """How people reach the web admin."""
+    if config.http.public_url:
+        return config.http.public_url.rstrip("/")
+    listen = config.http.listen
+    if listen is None:
+        return "(the web admin is off: [http] listen)"
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # nobody can open these as they stand
+    return f"http://{everywhere.get(listen.host) or str(listen).rpartition(':')[0]}:{listen.port}"
 
 
 def _store(config: Config) -> Store:

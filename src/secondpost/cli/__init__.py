@@ -22,6 +22,8 @@ COMMANDS = (
     "suppressions",
     "credentials",
     "keys",
+    "users",
+    "setup-url",
     "config",
     "db",
     "health",

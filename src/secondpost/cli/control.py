@@ -19,7 +19,7 @@ Rows = Callable[[dict[str, Any]], None]
 FIRST_STEPS = frozenset({
     "connections_list", "connections_verify", "connections_add", "backup_show", "backup_set", "routes_list",
     "routes_explain", "send", "email_test", "credentials_add", "credentials_list", "db_migrate",
-    "suppressions_list", "suppressions_add",
+    "suppressions_list", "suppressions_add", "users_add", "users_list", "setup_url",
 })  # fmt: skip
 
 

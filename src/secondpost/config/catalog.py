@@ -28,6 +28,13 @@ def settings(name: str) -> "tuple[Setting, ...]":
     return mailers.find(name).settings
 
 
+def title(name: str) -> str:
+    """What people call the mailer."""
+    from secondpost import mailers
+
+    return mailers.find(name).title
+
+
 def make(connection: Connection) -> None:
     """Let the mailer look at its connection. Raises ConfigError when it cannot work with the settings."""
     from secondpost import mailers

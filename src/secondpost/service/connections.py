@@ -3,6 +3,7 @@
 Rule: what the file or the environment sets is locked; what is in use is not removed without a replacement.
 """
 
+import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -91,9 +92,9 @@ class Connections:
     # Showing -------------------------------------------------------------------------------------------------------
 
     def show(self) -> list[dict[str, Any]]:
-        return [self._row(connection) for connection in self.desk.connections.values()]
+        return [self.row(connection) for connection in self.desk.connections.values()]
 
-    def _row(self, connection: Connection) -> dict[str, Any]:
+    def row(self, connection: Connection) -> dict[str, Any]:
         mailer = self.find(connection.mailer)
         secret = {setting.name for setting in mailer.settings if setting.kind == "secret"}
         settings = {
@@ -159,7 +160,45 @@ class Connections:
         await self.store.put(KIND, name, fields)
         await self._keep_primary(name)
         await self.load()
-        return self._row(self.known(name))
+        return self.row(self.known(name))
+
+    async def create(self, fields: Mapping[str, Any], *, primary: bool = False) -> str:
+        """Keep a new connection under a name of our own, as primary if asked. Returns the name."""
+        name = f"{fields['mailer']}-{secrets.token_hex(2)}"
+        if name in self.desk.connections:
+            return await self.create(fields, primary=primary)
+        if primary and "primary" in self.fixed_roles:
+            raise SecondpostError(
+                "The Primary Connection is set by the configuration file or the environment: change it there."
+            )
+        self.parse(name, fields)
+        await self.store.put(KIND, name, dict(fields))
+        if primary:
+            await self._give("primary", name)
+        elif "primary" not in self.fixed_roles and not await self.store.get(ROLES, "primary"):
+            await self._give("primary", self.desk.primary)  # an additional connection takes no role by itself
+        await self.load()
+        return name
+
+    async def change(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Give a connection other settings. Its waiting mail goes by them, or another way."""
+        self._open(name)
+        self.parse(name, fields)
+        if not fields.get("enabled", True) and (uses := self.uses(name)):
+            raise SecondpostError(
+                f"The connection {name!r} is in use ({', '.join(uses)}) and was not switched off. "
+                "Choose another for that first."
+            )
+        await self.store.put(KIND, name, dict(fields))
+        await self.load()
+
+    def _open(self, name: str) -> None:
+        """Raises `SecondpostError` when it is not ours to change."""
+        self.known(name)
+        if name in self.fixed:
+            raise SecondpostError(
+                f"The connection {name!r} is set by the configuration file or the environment: change it there."
+            )
 
     async def _keep_primary(self, added: str) -> None:
         """The first connection that a person adds is primary, and stays so whatever comes before it in the list."""
@@ -177,7 +216,7 @@ class Connections:
                 f"The connection {name!r} is set by the configuration file or the environment: remove it there."
             )
         self.require(self.kept.keys() - {name})
-        if uses := self._uses(name):
+        if uses := self.uses(name):
             if replacement is None:
                 raise SecondpostError(
                     f"The connection {name!r} is in use ({', '.join(uses)}). Name a replacement with --replacement."
@@ -198,11 +237,12 @@ class Connections:
         if replacement == self.desk.backup and "backup" not in self.fixed_roles:
             await self._give("backup", None)
 
-    def _uses(self, name: str) -> Sequence[str]:
+    def uses(self, name: str) -> Sequence[str]:
         uses = ["primary"] if name == self.desk.primary else []
         if name == self.desk.backup:
             uses.append("backup")
-        return uses + [f"route {rule.name}" for rule in self.desk.rules if name in (rule.connection, *rule.backups)]
+        uses += [f"route {rule.name}" for rule in self.desk.rules if name in (rule.connection, *rule.backups)]
+        return uses + [f"backup of {one.name}" for one in self.desk.connections.values() if name in one.backups]
 
     async def set_backup(self, name: str | None) -> dict[str, Any]:
         """Choose the Backup Connection, or none."""
@@ -211,12 +251,17 @@ class Connections:
                 "The Backup Connection is set by the configuration file or the environment: change it there."
             )
         if name is not None:
-            self.known(name)
-            if name == self.desk.primary:
-                raise SecondpostError(f"{name!r} is the Primary Connection; the backup must be another one.")
+            self.check_backup(name)
         await self._give("backup", name)
         await self.load()
         return self.backup()
+
+    def check_backup(self, name: str) -> None:
+        """Raises `SecondpostError` when this connection cannot be the backup."""
+        if not self.known(name).enabled:
+            raise SecondpostError(f"{name!r} is switched off. Switch it on first, or choose another.")
+        if name == self.desk.primary:
+            raise SecondpostError(f"{name!r} is the Primary Connection; the backup must be another one.")
 
     # Trying --------------------------------------------------------------------------------------------------------
 
@@ -224,6 +269,14 @@ class Connections:
         """Sign in to one connection or to all, and send nothing."""
         chosen = [self.known(name)] if name else list(self.desk.connections.values())
         return [self._verdict(connection, await self._mailer(connection).verify()) for connection in chosen]
+
+    async def try_out(self, connection: Connection) -> dict[str, Any]:
+        """Sign in with settings that are not kept (yet)."""
+        mailer = self.find(connection.mailer)(connection)
+        try:
+            return self._verdict(connection, await mailer.verify())
+        finally:
+            await mailer.close()
 
     def _mailer(self, connection: Connection) -> Mailer:
         return self.worker.ways.lines[connection.name].mailer

@@ -5,7 +5,7 @@ Rule: command line and web admin do the same things by the same words; nobody wr
 
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from inspect import isfunction
 from typing import Any
@@ -17,8 +17,11 @@ from secondpost.service import compose, present, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.keys import USUAL, Keys
+from secondpost.service.sessions import Sessions
 from secondpost.service.submit import Draft, Submit
 from secondpost.service.suppressions import Suppressions
+from secondpost.service.users import Role, Users
+from secondpost.service.verification import Verification
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
 
@@ -38,6 +41,15 @@ class Operations:
     suppressions: Suppressions
     now: Callable[[], datetime]
     new_id: Callable[[], int]
+    url: str = ""  # how people reach the web admin
+    users: Users = field(init=False)
+    sessions: Sessions = field(init=False)
+    verification: Verification = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.users = Users(self.store, self.now)
+        self.sessions = Sessions(self.store, self.now)
+        self.verification = Verification(self.store, self.connections, self.now)
 
     def named(self, name: str) -> Callable[..., Awaitable[Any] | AsyncIterator[Any]]:
         operation = getattr(self, name, None) if name in OPERATIONS else None
@@ -51,7 +63,7 @@ class Operations:
         return self.connections.show()
 
     async def connections_verify(self, name: str | None = None) -> list[dict[str, Any]]:
-        return await self.connections.verify(name)
+        return await self.verification.verify(name)
 
     async def connections_add(self, name: str, **fields: Any) -> dict[str, Any]:
         return await self.connections.add(name, **fields)
@@ -202,6 +214,33 @@ class Operations:
 
     async def keys_revoke(self, name: str) -> None:
         await self.keys.revoke(name)
+
+    # Users of the web admin ----------------------------------------------------------------------------------------
+
+    async def setup_url(self) -> dict[str, Any]:
+        """A link that makes the first owner; the one before stops working."""
+        return {"url": self._link(await self.users.set_up())}
+
+    async def users_list(self) -> list[dict[str, Any]]:
+        return [
+            {"email": user.email, "role": user.role, "codes": bool(user.totp), "created": user.created}
+            for user in await self.users.all()
+        ]
+
+    async def users_add(self, email: str, role: str = Role.OPERATOR) -> dict[str, Any]:
+        """A link by which a new user chooses a password."""
+        if role not in list(Role):
+            raise SecondpostError(f"Unknown role {role!r}: use {', '.join(Role)}.")
+        return {"email": email, "role": role, "url": self._link(await self.users.invite(email, Role(role)))}
+
+    async def users_reset(self, email: str) -> dict[str, Any]:
+        """A link by which a user chooses a new password."""
+        return {"email": email, "url": self._link(await self.users.reset(email))}
+
+    def _link(self, secret: str) -> str:
+        return f"{self.url}/join/{secret}"
+
+    # Database, health ----------------------------------------------------------------------------------------------
 
     async def db_status(self) -> dict[str, Any]:
         return await self.store.status()

@@ -1,0 +1,174 @@
+"""Forms of connections, made from what is declared: the fields that all share, and each mailer's own settings.
+
+Rule: a secret goes into a form and never comes out of one; what was typed survives a mistake, secrets excepted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from secondpost.admin.visit import Form
+from secondpost.config import catalog
+from secondpost.config import connections as reading
+from secondpost.config.faults import Faults
+from secondpost.core.connection import Connection
+from secondpost.mailers.base import Setting
+
+PATH = "form"
+NAME = "name"  # stands for a name that the connection does not have yet
+SHARED = (
+    Setting(name="nickname", label="Connection Nickname", help="What you and the lists call it."),
+    Setting(name="from_email", label="From Email", help="The address that mail by this connection comes from."),
+    Setting(
+        name="force_from_email", label="Force From Email", kind="toggle", default=True,
+        help="Use it even when the message has a From of its own, which becomes Reply-To.",
+    ),
+    Setting(name="from_name", label="From Name"),
+    Setting(
+        name="force_from_name", label="Force From Name", kind="toggle", default=False,
+        help="Use it even when the message has a name of its own.",
+    ),
+    Setting(name="return_path", label="Return Path", kind="toggle", default=True, help="Bounces go to the From Email."),
+)  # fmt: skip
+SENDER = {
+    "from_email": "email", "force_from_email": "force_email", "from_name": "name", "force_from_name": "force_name",
+    "return_path": "return_path",
+}  # fmt: skip
+# What most people never need: shown folded.
+RARE = frozenset({
+    "auth", "helo", "ca_file", "allow_plaintext_auth", "idle_seconds", "session_messages", "chaining", "chunking",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a form. `is_set`: a secret is kept, which is not shown."""
+
+    setting: Setting
+    name: str
+    value: str | int | bool = ""
+    error: str = ""
+    is_set: bool = False
+
+    @property
+    def id(self) -> str:
+        return "field-" + self.name.replace(".", "-")
+
+    @property
+    def rare(self) -> bool:
+        return self.setting.name in RARE and not self.error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailerForm:
+    """One mailer of the grid with its own fields."""
+
+    name: str
+    title: str
+    chosen: bool
+    fields: list[Field]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionForm:
+    shared: list[Field]
+    mailers: list[MailerForm]
+    errors: dict[str, str]  # by field name
+
+    @property
+    def faulty(self) -> list[Field]:
+        """The fields to mend, for the summary."""
+        chosen = [field for mailer in self.mailers if mailer.chosen for field in mailer.fields]
+        return [field for field in (*self.shared, *chosen) if field.error]
+
+
+def make(
+    connection: Connection | None, form: Form | None = None, errors: Mapping[str, str] | None = None
+) -> ConnectionForm:
+    """The form of a connection as it is kept, or as a person has filled it in."""
+    errors = dict(errors or {})
+    mailer = form.text("mailer") if form is not None else connection.mailer if connection else "smtp"
+    kept = _shared_values(connection)
+    return ConnectionForm(
+        shared=[_field(one, one.name, kept.get(one.name), form, errors) for one in SHARED],
+        mailers=[_mailer_form(name, name == mailer, connection, form, errors) for name in _names()],
+        errors=errors,
+    )
+
+
+def _names() -> list[str]:
+    """Mailers in the order of the grid: providers first, the Inbox last."""
+    names = catalog.names()
+    return sorted(names, key=lambda name: (name == "capture", name == "sendmail", name == "smtp", name))
+
+
+def _mailer_form(
+    name: str, chosen: bool, connection: Connection | None, form: Form | None, errors: dict[str, str]
+) -> MailerForm:
+    kept = connection.settings if connection is not None and connection.mailer == name else {}
+    fields = [
+        _field(setting, f"{name}.{setting.name}", kept.get(setting.name), form, errors if chosen else {})
+        for setting in catalog.settings(name)
+    ]
+    return MailerForm(name=name, title=catalog.title(name), chosen=chosen, fields=fields)
+
+
+def _shared_values(connection: Connection | None) -> dict[str, Any]:
+    if connection is None:
+        return {}
+    sender = {name: getattr(connection.sender, part) for name, part in SENDER.items()}
+    return {"nickname": connection.nickname} | sender
+
+
+def _field(setting: Setting, name: str, kept: Any, form: Form | None, errors: Mapping[str, str]) -> Field:
+    value = setting.default if kept is None else kept
+    if form is not None:
+        value = form.checked(name) if setting.kind == "toggle" else form.text(name)
+    secret = setting.kind == "secret"
+    return Field(
+        setting=setting, name=name, value="" if secret else value, is_set=secret and bool(kept),
+        error=errors.get(name, ""),
+    )  # fmt: skip
+
+
+def table(form: Form, connection: Connection | None, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """What the form says, as a table of the configuration. What it does not ask stays as it is kept."""
+    found: dict[str, Any] = {key: kept[key] for key in ("limits", "timeouts", "backups", "enabled") if key in kept}
+    mailer = form.text("mailer")
+    for setting in SHARED:
+        found[setting.name] = form.checked(setting.name) if setting.kind == "toggle" else form.text(setting.name)
+    found["mailer"] = mailer
+    own = connection.settings if connection is not None and connection.mailer == mailer else {}
+    for setting in catalog.settings(mailer) if mailer in catalog.names() else ():
+        value = _given(form, f"{mailer}.{setting.name}", setting, own.get(setting.name))
+        if value not in ("", None):
+            found[setting.name] = value
+    return found
+
+
+def _given(form: Form, name: str, setting: Setting, kept: Any) -> Any:
+    if setting.kind == "toggle":
+        return form.checked(name)
+    if setting.kind == "secret":
+        return form.raw(name) or ("" if form.checked(f"{name}.remove") else kept)
+    return form.text(name)
+
+
+def check(table: Mapping[str, Any]) -> tuple[Connection | None, dict[str, str]]:
+    """The connection that a table means, or what is wrong with it by the names of the form's fields."""
+    faults = Faults()
+    connection = reading.check(NAME, table, faults, lambda *_: PATH)
+    errors = {_place(path, table): _words(path, text) for path, text in faults.texts.items()}
+    return (None, errors) if errors else (connection, {})
+
+
+def _place(path: str, table: Mapping[str, Any]) -> str:
+    name = path.removeprefix(f"connections.{NAME}").removeprefix(".")
+    if not name:
+        return "mailer"
+    return name if name in table and name in {one.name for one in SHARED} else f"{table.get('mailer')}.{name}"
+
+
+def _words(path: str, text: str) -> str:
+    text = text.removeprefix(f"{path} ({PATH}): ")
+    return text[:1].upper() + text[1:]

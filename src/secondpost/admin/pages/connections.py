@@ -1,0 +1,135 @@
+"""Settings, Additional Connections: list, add, edit, verify, duplicate, switch off, delete.
+
+Rule: what is in use is neither switched off nor deleted without naming what takes its place.
+"""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from secondpost.admin import forms
+from secondpost.admin.pages.general import SAVED
+from secondpost.admin.visit import Form, Visit
+from secondpost.core.connection import Connection
+from secondpost.errors import SecondpostError
+
+LIST = "/settings/connections"
+
+
+async def index(visit: Visit) -> Response:
+    connections = visit.operations.connections
+    rows = [row for row in connections.show() if row["role"] != "primary" and row["origin"] != "built-in"]
+    return visit.render("connections.html", rows=rows, readiness=await visit.operations.verification.readiness())
+
+
+async def new(visit: Visit) -> Response:
+    return _page(visit, None, forms.make(None))
+
+
+async def add(visit: Visit) -> Response:
+    form = await visit.form()
+    table, shown, connection = _checked(None, form, {})
+    if connection is None:
+        return _page(visit, None, shown, status=422)
+    if form.text("do") == "verify":
+        return _page(visit, None, shown, verdict=await visit.operations.connections.try_out(connection))
+    name = await visit.operations.connections.create(table)
+    await visit.record(f"added the connection {name}")
+    visit.operations.verification.later(name)
+    return visit.go(LIST, SAVED)
+
+
+async def edit(visit: Visit) -> Response:
+    connection = visit.operations.connections.known(visit.path("name"))
+    return _page(visit, connection, forms.make(connection))
+
+
+async def save(visit: Visit) -> Response:
+    operations, form = visit.operations, await visit.form()
+    before = operations.connections.known(visit.path("name"))
+    table, shown, connection = _checked(before, form, operations.connections.kept.get(before.name, {}))
+    if connection is None:
+        return _page(visit, before, shown, status=422)
+    if form.text("do") == "verify":
+        return _page(visit, before, shown, verdict=await operations.connections.try_out(connection))
+    await operations.connections.change(before.name, table)
+    await visit.record(f"changed the connection {before.name}")
+    await operations.verification.forget(before.name)
+    operations.verification.later(before.name)
+    return visit.go(LIST, SAVED)
+
+
+def _checked(
+    before: Connection | None, form: Form, kept: dict[str, Any]
+) -> tuple[dict[str, Any], forms.ConnectionForm, Connection | None]:
+    """The table that the form means, the form to show again, and the connection if nothing is wrong."""
+    table = forms.table(form, before, kept)
+    connection, errors = forms.check(table)
+    if not table["nickname"]:
+        connection, errors = None, {**errors, "nickname": "Is missing: give it a name, so that you find it in lists."}
+    return table, forms.make(before, form, errors), connection
+
+
+def _page(
+    visit: Visit, connection: Connection | None, form: forms.ConnectionForm, *, verdict: Any = None, status: int = 200
+) -> Response:
+    connections = visit.operations.connections
+    row = connections.row(connection) if connection else None
+    return visit.render("connection.html", status=status, row=row, form=form, verdict=verdict)
+
+
+async def verify(visit: Visit) -> Response:
+    (verdict,) = await visit.operations.connections_verify(visit.path("name"))
+    words = "Signing in worked" if verdict["ok"] else f"{verdict['advice']['title']}: {verdict['reply']}"
+    return visit.go(LIST, f"{visit.path('name')}: {words}. Nothing was sent.")
+
+
+async def duplicate(visit: Visit) -> Response:
+    connections = visit.operations.connections
+    before = connections.known(visit.path("name"))
+    kept = connections.kept.get(before.name)
+    if kept is None:
+        raise SecondpostError(f"{before.name!r} is set by {before.origin}: copy it there. Nothing was changed.")
+    name = await connections.create({**kept, "nickname": f"{before.nickname or before.name} (copy)"})
+    await visit.record(f"duplicated the connection {before.name} as {name}")
+    return visit.go(f"{LIST}/{name}", "This is the copy, with the same secrets. It is kept already.")
+
+
+async def switch(visit: Visit) -> Response:
+    connections = visit.operations.connections
+    before = connections.known(visit.path("name"))
+    kept = connections.kept.get(before.name, {})
+    await connections.change(before.name, {**kept, "enabled": not before.enabled})
+    await visit.record(f"switched the connection {before.name} {'off' if before.enabled else 'on'}")
+    return visit.go(LIST, SAVED)
+
+
+async def ask_delete(visit: Visit) -> Response:
+    connections = visit.operations.connections
+    connection = connections.known(visit.path("name"))
+    others = [row for row in connections.show() if row["name"] != connection.name and row["enabled"]]
+    return visit.render(
+        "connection_delete.html", row=connections.row(connection), uses=connections.uses(connection.name), others=others
+    )
+
+
+async def delete(visit: Visit) -> Response:
+    name, form = visit.path("name"), await visit.form()
+    await visit.operations.connections.remove(name, form.text("replacement") or None)
+    await visit.operations.verification.forget(name)
+    await visit.record(f"deleted the connection {name}")
+    return visit.go(LIST, "The connection was deleted.")
+
+
+PAGES = {
+    "GET /settings/connections": index,
+    "GET /settings/connections/new": new,
+    "POST /settings/connections/new": add,
+    "GET /settings/connections/{name}": edit,
+    "POST /settings/connections/{name}": save,
+    "POST /settings/connections/{name}/verify": verify,
+    "POST /settings/connections/{name}/duplicate": duplicate,
+    "POST /settings/connections/{name}/switch": switch,
+    "GET /settings/connections/{name}/delete": ask_delete,
+    "POST /settings/connections/{name}/delete": delete,
+}

@@ -1,0 +1,64 @@
+"""Who may do what: every route of the web admin with the permission it needs, and the permissions of each role.
+
+Rule: deny by default. A route without a line here stops the start; the table of routes and roles in
+`tests/admin/permissions.txt` is reviewed by a person.
+"""
+
+from enum import StrEnum
+
+from secondpost.service.users import Role
+
+
+class Permission(StrEnum):
+    OPEN = "open"  # everybody, without signing in
+    SELF = "self"  # one's own account
+    READ = "read"  # what became of mail, without its content
+    CONTENT = "content"  # reading mail; each look is recorded
+    OPERATE = "operate"  # tests, sending again, settling doubts
+    EXPORT = "export"
+    CONFIGURE = "configure"  # connections, routes and all other settings
+    DELETE = "delete"
+    ACCESS = "access"  # users, log-ins of clients, the audit log
+
+
+_VIEWER = frozenset({Permission.OPEN, Permission.SELF, Permission.READ})
+_OPERATOR = _VIEWER | {Permission.CONTENT, Permission.OPERATE, Permission.EXPORT}
+ROLES = {
+    Role.VIEWER: _VIEWER,
+    Role.OPERATOR: _OPERATOR,
+    Role.ADMIN: frozenset(Permission),
+    Role.OWNER: frozenset(Permission),  # and only an owner makes, changes or removes owners
+}
+
+TABLE = {
+    # Coming in
+    "GET /static/{name}": Permission.OPEN,
+    "GET /sign-in": Permission.OPEN,
+    "POST /sign-in": Permission.OPEN,
+    "GET /join/{secret}": Permission.OPEN,
+    "POST /join/{secret}": Permission.OPEN,
+    "POST /sign-out": Permission.SELF,
+    "GET /": Permission.SELF,
+    # Settings
+    "GET /settings/general": Permission.CONFIGURE,
+    "POST /settings/general": Permission.CONFIGURE,
+    "GET /settings/connections": Permission.CONFIGURE,
+    "GET /settings/connections/new": Permission.CONFIGURE,
+    "POST /settings/connections/new": Permission.CONFIGURE,
+    "GET /settings/connections/{name}": Permission.CONFIGURE,
+    "POST /settings/connections/{name}": Permission.CONFIGURE,
+    "POST /settings/connections/{name}/verify": Permission.CONFIGURE,
+    "POST /settings/connections/{name}/duplicate": Permission.CONFIGURE,
+    "POST /settings/connections/{name}/switch": Permission.CONFIGURE,
+    "GET /settings/connections/{name}/delete": Permission.CONFIGURE,
+    "POST /settings/connections/{name}/delete": Permission.CONFIGURE,
+    # Tools
+    "GET /tools/email-test": Permission.OPERATE,
+    "POST /tools/email-test": Permission.OPERATE,
+    "GET /tools/email-test/{id}": Permission.OPERATE,
+}
+
+
+def may(role: Role | None, permission: Permission) -> bool:
+    """Whether a user of that role, or nobody in particular (None), has the permission."""
+    return permission is Permission.OPEN if role is None else permission in ROLES[role]

@@ -1,0 +1,53 @@
+"""The web admin as routes of the one HTTP port: each page behind the guard.
+
+Rule: pages and permissions name exactly the same routes; the start fails otherwise.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from secondpost.admin import guard, templating
+from secondpost.admin.origins import Origins
+from secondpost.admin.pages import connections, email_test, entrance, general
+from secondpost.admin.permissions import TABLE
+from secondpost.admin.throttle import Throttle
+from secondpost.admin.visit import Visit
+from secondpost.service.operate import Operations
+
+Page = Callable[[Visit], Awaitable[Response]]
+PAGES: dict[str, Page] = {**entrance.PAGES, **general.PAGES, **connections.PAGES, **email_test.PAGES}
+
+
+@dataclass(slots=True)
+class Site:
+    """What all pages share."""
+
+    operations: Operations
+    origins: Origins
+    templates: Environment = field(default_factory=templating.environment)
+    throttle: Throttle = field(default_factory=Throttle)
+
+    def routes(self) -> list[BaseRoute]:
+        """Every page. What is not there is answered by who comes after us."""
+        if PAGES.keys() != TABLE.keys():
+            odd = ", ".join(sorted(PAGES.keys() ^ TABLE.keys()))
+            raise RuntimeError(f"these routes need a page and a line in permissions.py: {odd}")
+        return [self._route(name, page) for name, page in PAGES.items()]
+
+    def _route(self, name: str, page: Page) -> Route:
+        method, _, path = name.partition(" ")
+
+        async def endpoint(request: Request) -> Response:
+            return await guard.answer(self, request, page, TABLE[name])
+
+        return Route(path, endpoint, methods=[method], include_in_schema=False)
+
+
+def make(operations: Operations, *, public_url: str) -> list[BaseRoute]:
+    """The routes of the web admin."""
+    return Site(operations, Origins(public_url)).routes()

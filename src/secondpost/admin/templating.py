@@ -1,0 +1,65 @@
+"""Templates: everything is escaped, and a name that is not given is an error.
+
+Rule: what people see of times, sizes and words is formed here, the same on every page.
+"""
+
+from datetime import UTC, datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from secondpost import __version__
+from secondpost.admin import static
+from secondpost.service.present import iso
+
+
+def environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader("secondpost.admin"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    found.filters |= {"when": when, "ago": ago, "size": size, "count": count}
+    found.globals |= {"link": static.link, "version": __version__}
+    return found
+
+
+def _moment(at: datetime | str) -> datetime:
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
+
+
+def when(at: datetime | str | None) -> str:
+    """A time in full, marked up so that the script can show it in the reader's zone."""
+    if at is None:
+        return "–"
+    moment = _moment(at)
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S} UTC</time>').format(iso(moment), moment)
+
+
+def ago(at: datetime | str | None, now: datetime) -> str:
+    """How long ago, or how long until, in one unit."""
+    if at is None:
+        return "never"
+    seconds = (now - _moment(at)).total_seconds()
+    if abs(seconds) < 5:
+        return "just now"
+    text = span(abs(seconds))
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def span(seconds: float) -> str:
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def size(number: int) -> str:
+    for unit, length in (("MB", 1_000_000), ("kB", 1000)):
+        if number >= length:
+            return f"{number / length:.1f} {unit}"
+    return f"{number} bytes"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,60 @@
+"""Every page can be used by everybody: axe-core finds nothing, in light and dark, and 360 pixels are wide enough."""
+
+import os
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import set_up
+from tests.gateway import Gateway
+
+PATHS = [
+    "/settings/general", "/settings/connections", "/settings/connections/new", "/settings/connections/{name}",
+    "/settings/connections/{name}/delete", "/tools/email-test", "/join/nothing",
+]  # fmt: skip
+SHOTS = os.environ.get("SCREENSHOTS")  # a folder: pictures of every page are put there, to be looked at
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_accessible_and_narrow(scheme, tmp_path, primary, backup, visit):
+    with Gateway(tmp_path, primary=primary) as gateway:
+        gateway.ask(
+            "connections_add",
+            name="second",
+            mailer="smtp",
+            nickname="Second",
+            host="127.0.0.1",
+            encryption="none",
+            port=backup.port,
+        )
+        gateway.ask("connections_verify", name="second")
+        gateway.ask("backup_set", name="second")
+        page = visit(gateway, color_scheme=scheme, viewport={"width": 1280, "height": 800})
+        page.goto("/sign-in")
+        _look(page, scheme, "sign-in")
+        set_up(page, gateway)
+        for path in PATHS:
+            page.goto(path.format(name="second"))
+            _look(page, scheme, path)
+        page.goto("/settings/connections/new")
+        page.get_by_role("button", name="Save Settings").click()
+        page.get_by_text("Nothing was saved.").wait_for()
+        _look(page, scheme, "mistake")
+        page.goto("/tools/email-test")
+        page.get_by_role("button", name="Send Email").click()
+        page.get_by_text("Success!").wait_for()
+        _look(page, scheme, "tested")
+
+
+def _look(page, scheme, name):
+    for width in (1280, 390, 360):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width}"
+        if SHOTS and width != 360:
+            page.screenshot(
+                path=Path(SHOTS) / f"{name.strip('/').replace('/', '-')}-{scheme}-{width}.png", full_page=True
+            )
+        if width == 1280:
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{name}, {scheme}: {found.generate_report()}"
