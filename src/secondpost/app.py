@@ -17,13 +17,14 @@ from typing import Any
 import structlog
 import uvloop
 from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from secondpost.admin import site
 from secondpost.assembly import Core, build
 from secondpost.config import Config
-from secondpost.entrypoints import http_api, notify
+from secondpost.entrypoints import notify
 from secondpost.entrypoints.control import Control
-from secondpost.entrypoints.http import HttpListener, Pages
+from secondpost.entrypoints.http import HttpListener, Late, Pages
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.entrypoints.smtp import SmtpListener
 from secondpost.entrypoints.spool import Spool
@@ -46,6 +47,7 @@ class Gateway:
     smtp: SmtpListener = field(init=False)
     spool: Spool = field(init=False)
     http: HttpListener | None = None
+    api: Late | None = None
     control: Control = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,9 +66,15 @@ class Gateway:
         if (listen := self.config.http.listen) is not None:
             pages = Pages(core.store, Metrics(core.store, core.worker))
             admin = site.make(core.operations, public_url=self.config.http.public_url)
-            api = Mount("/", http_api.build(core.operations, self.config))  # last: it answers what nobody else does
-            self.http = HttpListener(pages.app(*admin, api), listen.host, listen.port)
+            self.api = Late(self._api)
+            # The API comes last: it answers what nobody else does.
+            self.http = HttpListener(pages.app(*admin, Mount("/", self.api)), listen.host, listen.port)
         self.control = Control(core.operations, self.config.data_dir / "control.sock")
+
+    def _api(self) -> ASGIApp:
+        from secondpost.entrypoints import http_api  # it takes as long to load as all the rest
+
+        return http_api.build(self.core.operations, self.config)
 
     async def start(self) -> None:
         """Open the store, take back what the last process held, then open the doors. Raises `SecondpostError`."""
@@ -173,9 +181,14 @@ async def _serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     _announce(config)
+<<<<<<< HEAD
     notify.tell("READY=1")
     notify.keep_alive()
     await _invite(gateway)
+=======
+    if gateway.api is not None:
+        gateway.api.load()
+>>>>>>> f820f98 (Load the API after the doors are open: mail need not wait for it)
     await stopped.wait()
     notify.tell("STOPPING=1")
     logger.info("stopping: finishing what is under way")

@@ -6,6 +6,7 @@ Rule: these three pages tell numbers and states, never addresses, subjects or se
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import uvicorn
@@ -13,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.errors import ConfigError, StoreError
@@ -50,6 +52,24 @@ class Pages:
                 *others,
             ]
         )
+
+
+@dataclass(slots=True)
+class Late:
+    """An application that is loaded in a thread, by `load` or when it is first asked for: mail need not wait for it."""
+
+    make: Callable[[], ASGIApp]
+    _made: "asyncio.Task[ASGIApp] | None" = None
+
+    def load(self) -> None:
+        if self._made is None:
+            self._made = asyncio.create_task(asyncio.to_thread(self.make))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.load()
+        assert self._made is not None
+        application = await asyncio.shield(self._made)
+        await application(scope, receive, send)
 
 
 @dataclass(slots=True)
