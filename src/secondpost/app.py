@@ -181,14 +181,11 @@ async def _serve(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     _announce(config)
-<<<<<<< HEAD
     notify.tell("READY=1")
     notify.keep_alive()
     await _invite(gateway)
-=======
     if gateway.api is not None:
         gateway.api.load()
->>>>>>> f820f98 (Load the API after the doors are open: mail need not wait for it)
     await stopped.wait()
     notify.tell("STOPPING=1")
     logger.info("stopping: finishing what is under way")
