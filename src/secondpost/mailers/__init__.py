@@ -27,7 +27,9 @@ MAILERS: dict[str, str] = {
     "sendlayer": "secondpost.mailers.sendlayer:SendLayer",
     "sendmail": "secondpost.mailers.sendmail:Sendmail",
     "smtp": "secondpost.mailers.smtp:Smtp",
+    "smtp2go": "secondpost.mailers.smtp2go:Smtp2Go",
     "smtpcom": "secondpost.mailers.smtpcom:SmtpCom",
+    "sparkpost": "secondpost.mailers.sparkpost:SparkPost",
 }
 
 

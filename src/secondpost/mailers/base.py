@@ -41,6 +41,7 @@ class Abilities:
     idempotency: bool = False  # the same key twice is one message
     lookup: bool = False  # can be asked whether it took a message
     events: bool = False  # tells later what became of a message
+    not_in_head: str = ""  # what no header field may contain, because they would take it for a command
     # What follows is asked only where a message is taken apart.
     inline: bool = True  # images within the HTML, by Content-ID
     alternatives: bool = True  # forms of the text besides plain and HTML: calendar invites, AMP

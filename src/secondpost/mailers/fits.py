@@ -5,6 +5,7 @@ Rule: what cannot be carried is refused here, with what it is; nothing is droppe
 
 from collections.abc import Iterator
 
+from secondpost.core.message import split
 from secondpost.core.outcome import Fault, Rejected
 from secondpost.mailers.base import Abilities
 from secondpost.mailers.parts import Letter
@@ -24,6 +25,8 @@ def _reasons(letter: Letter) -> Iterator[str]:
         yield f"takes at most {can.max_recipients} recipients at once, and the message has {len(letter.recipients)}"
     if not can.international and not all(address.isascii() for address in (letter.sender, *letter.recipients)):
         yield "takes no addresses with letters beyond ASCII"
+    if can.not_in_head and can.not_in_head.encode() in split(letter.content)[0]:
+        yield f"cannot carry a header field with {can.not_in_head}, which it would take for a command"
     if not can.envelope:
         yield from _of_header(letter)
     if not can.raw:
