@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 MAILERS: dict[str, str] = {
     "brevo": "secondpost.mailers.brevo:Brevo",
     "capture": "secondpost.mailers.capture:Capture",
-    "mailgun": "secondpost.mailers.mailgun:Mailgun",
+    "cloudflare": "secondpost.mailers.cloudflare:Cloudflare",
+    "elasticemail": "secondpost.mailers.elasticemail:ElasticEmail",
     "mailersend": "secondpost.mailers.mailersend:MailerSend",
+    "mailgun": "secondpost.mailers.mailgun:Mailgun",
     "mailjet": "secondpost.mailers.mailjet:Mailjet",
     "mailtrap": "secondpost.mailers.mailtrap:Mailtrap",
     "mandrill": "secondpost.mailers.mandrill:Mandrill",
     "postal": "secondpost.mailers.postal:Postal",
     "postmark": "secondpost.mailers.postmark:Postmark",
     "resend": "secondpost.mailers.resend:Resend",
+    "scaleway": "secondpost.mailers.scaleway:Scaleway",
     "sendgrid": "secondpost.mailers.sendgrid:SendGrid",
     "sendlayer": "secondpost.mailers.sendlayer:SendLayer",
     "sendmail": "secondpost.mailers.sendmail:Sendmail",
@@ -30,6 +33,7 @@ MAILERS: dict[str, str] = {
     "smtp2go": "secondpost.mailers.smtp2go:Smtp2Go",
     "smtpcom": "secondpost.mailers.smtpcom:SmtpCom",
     "sparkpost": "secondpost.mailers.sparkpost:SparkPost",
+    "zeptomail": "secondpost.mailers.zeptomail:ZeptoMail",
 }
 
 
