@@ -263,23 +263,33 @@ async def test_a_sealed_value_does_not_open_in_anothers_place(store, tmp_path):
 # Upkeep ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_backup_is_a_whole_store(store, tmp_path):
+async def test_a_backup_is_a_whole_store_but_for_the_key(store, tmp_path):
     await store.accept(submission(1))
-    copy = tmp_path / "elsewhere" / "secondpost.db"
-    copy.parent.mkdir()
+    writer = store.tail(message_id(2))
+    await writer.write(b"z" * 100_000)
+    large = submission(2, message=Message(b"Subject: large\r\n\r\n", b"", await writer.finish()))
+    await store.accept(large)
+    copy = tmp_path / "elsewhere"
     await store.backup(str(copy))
-    assert copy.stat().st_mode & 0o777 == 0o600
-    (copy.parent / "secret.key").write_bytes((tmp_path / "secret.key").read_bytes())
-    (copy.parent / "secret.key").chmod(0o600)
-    twin = await reopened(copy.parent)
+    assert {path.stat().st_mode & 0o077 for path in [copy, *copy.rglob("*")]} == {0}
+    assert not (copy / "secret.key").exists()
+    (copy / "secret.key").write_bytes((tmp_path / "secret.key").read_bytes())
+    (copy / "secret.key").chmod(0o600)
+    twin = await reopened(copy)
     assert await twin.content(message_id(1)) == submission(1).message
+    content = await twin.content(message_id(2))
+    assert content is not None
+    assert content.tail is not None
+    assert b"".join(content.tail.blocks()) == b"z" * 100_000
     await twin.close()
 
 
 async def test_a_backup_overwrites_nothing(store, tmp_path):
     (tmp_path / "precious").write_text("mine")
-    with pytest.raises(StoreError, match="exists already"):
-        await store.backup(str(tmp_path / "precious"))
+    (tmp_path / "folder").mkdir()
+    for name in ("precious", "folder"):
+        with pytest.raises(StoreError, match="exists already"):
+            await store.backup(str(tmp_path / name))
     assert (tmp_path / "precious").read_text() == "mine"
 
 

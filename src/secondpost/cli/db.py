@@ -46,17 +46,16 @@ def _row(key: str, value: Any) -> tuple[str, str]:
 @command.command()
 @click.argument("path", type=click.Path(path_type=Path))
 def backup(path: Path) -> None:
-    """Write a consistent copy of the database to PATH, while mail goes on.
+    """Copy the data folder, all but its key, to the new folder PATH, while mail goes on.
 
-    Content over 64 KiB is in files of its own: copy the folder bodies of the data folder after this. Keep the key file
-    (secret.key) too, but apart: without it a copy cannot be read.
+    Keep the key file (secret.key) too, but apart: without it the copy cannot be read. To restore, put the key file into
+    the copy and start the gateway with the copy as its data_dir.
     """
     here = frame()
     result = here.call("db_backup", path=str(path.absolute()))
     here.answer(
         result,
         lambda _: output.say(
-            f"Copied to {path}. Now copy the folder bodies of the data folder too (large messages), "
-            "and keep the key file (secret.key) apart."
+            f"Copied to {path}. Keep the key file (secret.key) too, but apart: without it the copy cannot be read."
         ),
     )

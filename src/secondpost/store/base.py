@@ -327,7 +327,7 @@ class Store(Queue, Log, Settings, Protocol):
         ...
 
     async def backup(self, path: str) -> None:
-        """Write a consistent copy of the database to `path`, which must not exist."""
+        """Write a consistent copy of everything but the key to the folder `path`, which must not exist."""
         ...
 
     async def status(self) -> dict[str, Any]:
