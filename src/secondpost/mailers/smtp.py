@@ -167,6 +167,7 @@ class Smtp:
         if self._ticker is None:
             self._ticker = loop.call_later(TICK, self._tick, loop)
         if self._idle and not ride.fresh:
+            ride.reused = True  # even if it has carried nothing yet: it may have died meanwhile
             self._begin(self._idle.popitem()[0], ride)
             return
         if self._idle and not self._room(loop):

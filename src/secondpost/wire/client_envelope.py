@@ -37,7 +37,7 @@ class Transaction:
         self.large = message.tail is not None
         self.stage = NEW
         self.passed = False  # its last byte was given out
-        self.reused = False  # the session had carried others before
+        self.reused = False  # the session was kept, and may have died unnoticed
         self.chained = False  # its envelope left behind the dot of another one
         self.stale = False  # the session ended before anybody judged this one: try a fresh session
         self.chunked = False  # BDAT (RFC 3030) instead of DATA

@@ -157,7 +157,7 @@ class Client:
             transaction.commands = b"RSET\r\n" + transaction.commands
             transaction.answered = -1
             self._dirty = False
-        transaction.reused = self.carried > 0
+        transaction.reused |= self.carried > 0
         transaction.chained = bool(self.queue)
         transaction.stage = ENVELOPE
         self.queue.append(transaction)
