@@ -42,7 +42,7 @@ def _lines(item: bytes | Reply) -> Iterator[str]:
 def _transaction(transaction: Transaction) -> Iterator[str]:
     """Each command with its answer, although with PIPELINING they left together."""
     if transaction.reused:
-        yield "-- the session had carried other messages before"
+        yield "-- the session was kept from before"
     replies = iter(transaction.replies)
     unsent = len(transaction.unsent)
     commands = transaction.commands.splitlines()
