@@ -1,8 +1,6 @@
 """Email delivery that survives its provider. The public names; each is loaded when it is first used."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers know the name; importing it would cost secondpost-sendmail half its start
 if TYPE_CHECKING:
     from secondpost.errors import ConfigError, IdempotencyConflict, Malformed, NotAccepted, Refusal, SecondpostError
     from secondpost.library.post import Post, open  # noqa: A004  # secondpost.open
@@ -33,9 +31,12 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     if name in ("blocking", "testing"):
         return import_module(f"secondpost.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'secondpost' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    found: object = getattr(import_module(_HOMES[name]), name)
+    return found

@@ -21,7 +21,7 @@ NOW = utc_now()
 @pytest.fixture
 def ways() -> Ways:
     """Three connections that are well."""
-    ways = Ways(utc_now, ordinary=("one", "two"))
+    ways = Ways(lambda: NOW, ordinary=("one", "two"))
     for name in ("one", "two", "three"):
         connection = Connection(name=name, mailer="scripted")
         ways.lines[name] = Line(connection, ScriptedMailer(connection))
@@ -86,7 +86,7 @@ def test_a_possible_duplicate_goes_first_by_the_connection_that_may_have_it(ways
 def test_a_route_is_open_while_the_limits_of_a_usable_connection_let_one_more_go_soon(ways):
     def pause(name: str, seconds: float) -> None:
         named = Deferred(Fault.LIMIT, retry_after=timedelta(seconds=seconds))
-        ways.lines[name].limiter = limits.gate(limits.Limiter(), named, utc_now())
+        ways.lines[name].limiter = limits.gate(limits.Limiter(), named, NOW)
 
     pause("one", 60)
     assert ways.usable(("one",))
