@@ -122,7 +122,7 @@ def test_f02_the_line_dies_in_the_middle_of_the_content(launch, primary, backup)
     mark = gateway.send(body="x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 300_000)
     wait_until(lambda: backup.copies[mark, TO], 15, gateway.report)
     assert primary.mail == []
-    assert gateway.state(mark) == "accepted"
+    wait_until(lambda: gateway.state(mark) == "accepted", 10, gateway.report)
 
 
 def test_f12_an_early_refusal_of_the_content_is_heard_before_all_of_it_is_sent(launch, primary, backup):
