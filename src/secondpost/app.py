@@ -12,14 +12,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
 
-import structlog
 import uvloop
+from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
-from secondpost.admin import site
+from secondpost import diagnostics
 from secondpost.assembly import Core, build
 from secondpost.config import Config
 from secondpost.entrypoints import notify
@@ -47,34 +46,42 @@ class Gateway:
     smtp: SmtpListener = field(init=False)
     spool: Spool = field(init=False)
     http: HttpListener | None = None
-    api: Late | None = None
+    web: Late | None = None
     control: Control = field(init=False)
 
     def __post_init__(self) -> None:
         self.core = core = build(self.config)
         self.smtp = SmtpListener(
             self.config.smtp,
-            submit=core.submit,
-            authenticate=core.credentials.authenticate,
+            submit=core.operations.submit,
+            authenticate=core.operations.credentials.authenticate,
             new_id=new_id,
             new_tail=core.store.tail,
             local=self.config.sendmail,
         )
         self.spool = Spool(
-            self.config.sendmail, self.config.smtp.max_message_bytes, core.submit, core.store, new_id, utc_now
+            self.config.sendmail,
+            self.config.smtp.max_message_bytes,
+            core.operations.submit,
+            core.store,
+            new_id,
+            utc_now,
         )
         if (listen := self.config.http.listen) is not None:
             pages = Pages(core.store, Metrics(core.store, core.worker))
-            admin = site.make(core.operations, public_url=self.config.http.public_url)
-            self.api = Late(self._api)
-            # The API comes last: it answers what nobody else does.
-            self.http = HttpListener(pages.app(*admin, Mount("/", self.api)), listen.host, listen.port)
+            self.web = Late(self._web)
+            self.http = HttpListener(pages.app(Mount("/", self.web)), listen.host, listen.port)
         self.control = Control(core.operations, self.config.data_dir / "control.sock")
 
-    def _api(self) -> ASGIApp:
-        from secondpost.entrypoints import http_api  # it takes as long to load as all the rest
+    def _web(self) -> ASGIApp:
+        """The web admin and the API: as long to load as all the rest, so they come when the doors are open."""
+        from secondpost.admin import site
+        from secondpost.entrypoints import http_api
 
-        return http_api.build(self.core.operations, self.config)
+        operations = self.core.operations
+        admin = site.make(operations, public_url=self.config.http.public_url)
+        # The API comes last: it answers what nobody else does.
+        return Starlette(routes=[*admin, Mount("/", http_api.build(operations, self.config))])
 
     async def start(self) -> None:
         """Open the store, take back what the last process held, then open the doors. Raises `SecondpostError`."""
@@ -124,47 +131,10 @@ async def offline(config: Config) -> AsyncIterator[Operations]:
         await core.close()
 
 
-def keep_log(level: str) -> None:
-    """Structured logs on standard error: lines for a person at a terminal, JSON for everything else.
-
-    Both escape control characters, so that nothing from a message or a provider can forge a line.
-    """
-    human = sys.stderr.isatty()
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    last: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(ensure_ascii=True)
-    )
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *([structlog.processors.format_exc_info] if not human else []),
-                _printable,
-                last,
-            ],
-        )
-    )
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-
-
-def _printable(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return {
-        key: value.encode("unicode_escape").decode() if isinstance(value, str) and not value.isprintable() else value
-        for key, value in event.items()
-    }
-
-
 def serve(config: Config) -> int:
     """Run the gateway until SIGTERM, SIGINT or SIGHUP. Returns the exit status."""
     os.umask(0o077)  # what we keep is mail: for nobody else on this machine
-    keep_log(config.log.level)
+    diagnostics.keep(config.log.level)
     try:
         uvloop.run(_serve(config))
     except SecondpostError as error:
@@ -184,8 +154,8 @@ async def _serve(config: Config) -> None:
     notify.tell("READY=1")
     notify.keep_alive()
     await _invite(gateway)
-    if gateway.api is not None:
-        gateway.api.load()
+    if gateway.web is not None:
+        await gateway.web.load()
     await stopped.wait()
     notify.tell("STOPPING=1")
     logger.info("stopping: finishing what is under way")

@@ -51,11 +51,6 @@ class Core:
     config: Config
     store: Store
     worker: Worker
-    submit: Submit
-    connections: Connections
-    credentials: Credentials
-    keys: Keys
-    suppressions: Suppressions
     trials: Trials
     housekeeping: Housekeeping
     operations: Operations
@@ -64,10 +59,7 @@ class Core:
     async def open(self) -> None:
         await self.store.open()
         try:
-            await self.credentials.load()
-            await self.keys.load()
-            await self.suppressions.load()
-            await self.connections.load()
+            await self.operations.load()
         except BaseException:
             await self.close()
             raise
@@ -91,10 +83,7 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     store = store or _store(config)
     policies = dict(config.policies)
     hostname = config.smtp.hostname or socket.getfqdn()
-    desk = Desk(policies=policies, do_not_send=config.do_not_send)
-    desk.rules = [routing.parse(rule) for rule in config.routes]
-    desk.matcher = _matcher() if desk.rules else None
-    _try_patterns(desk)
+    desk = _desk(config)
     tasks: set[asyncio.Task[None]] = set()
 
     def later(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -135,10 +124,15 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     operations = Operations(
         store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config)
     )  # fmt: skip
-    return Core(
-        config, store, worker, submit, connections, credentials, keys, suppressions, trials, housekeeping, operations,
-        tasks,
-    )  # fmt: skip
+    return Core(config, store, worker, trials, housekeeping, operations, tasks)
+
+
+def _desk(config: Config) -> Desk:
+    desk = Desk(policies=dict(config.policies), do_not_send=config.do_not_send)
+    desk.rules = [routing.parse(rule) for rule in config.routes]
+    desk.matcher = _matcher() if desk.rules else None
+    _try_patterns(desk)
+    return desk
 
 
 def _url(config: Config) -> str:

@@ -4,10 +4,8 @@ from typing import Any
 
 import click
 
-from secondpost.cli import output
+from secondpost.cli import output, permits
 from secondpost.cli.frame import Group, frame
-
-SCOPES = ("send", "read", "read-all", "manage", "connections", "choose")
 
 
 @click.group("keys", cls=Group)
@@ -17,12 +15,8 @@ def command() -> None:
 
 @command.command()
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do; else send and read.")
-@click.option(
-    "--sender", "senders", multiple=True, metavar="PATTERN", help="An address or @domain it may send as; else any."
-)
-@click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Most messages in a minute; else any number.")
-@click.option("--per-hour", type=click.IntRange(1), metavar="N", help="Most messages in an hour; else any number.")
+@click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="What it may do; else send and read.")
+@permits.limits
 @click.option("--ses", "signing", is_flag=True, help="For Amazon's SDKs: an access key id and a secret access key.")
 def add(name: str, scopes: tuple[str, ...], senders: tuple[str, ...], signing: bool, **rates: int | None) -> None:
     """Make a key. It is shown this one time.
@@ -36,8 +30,7 @@ def add(name: str, scopes: tuple[str, ...], senders: tuple[str, ...], signing: b
     choose       name the connection that a message goes by
     """
     here = frame()
-    given: dict[str, Any] = {span: number for span, number in rates.items() if number is not None}
-    given |= {"signing": True} if signing else {}
+    given = permits.given(rates) | ({"signing": True} if signing else {})
     here.answer(here.call("keys_add", name=name, scopes=list(scopes), senders=list(senders), **given), _added)
 
 
@@ -64,19 +57,12 @@ def _table(rows: list[dict[str, Any]]) -> None:
         return
     output.table(
         ["name", "may", "may send as", "how much"],
-        [[row["name"], ", ".join(row["scopes"]), ", ".join(row["senders"]) or "any", _rates(row)] for row in rows],
+        [[row["name"], ", ".join(row["scopes"]), permits.senders(row), permits.rates(row)] for row in rows],
     )
-
-
-def _rates(row: dict[str, Any]) -> str:
-    spans = (("per_minute", "a minute"), ("per_hour", "an hour"))
-    return ", ".join(f"{row[span]} {words}" for span, words in spans if row.get(span)) or "any"
 
 
 @command.command()
 @click.argument("name")
 def revoke(name: str) -> None:
     """Make a key worthless, at once."""
-    here = frame()
-    here.call("keys_revoke", name=name)
-    here.answer({"revoked": name}, lambda _: output.say(f"Revoked {name}."))
+    permits.revoke("keys_revoke", name)

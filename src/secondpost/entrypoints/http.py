@@ -61,14 +61,13 @@ class Late:
     make: Callable[[], ASGIApp]
     _made: "asyncio.Task[ASGIApp] | None" = None
 
-    def load(self) -> None:
+    async def load(self) -> ASGIApp:
         if self._made is None:
             self._made = asyncio.create_task(asyncio.to_thread(self.make))
+        return await asyncio.shield(self._made)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.load()
-        assert self._made is not None
-        application = await asyncio.shield(self._made)
+        application = await self.load()
         await application(scope, receive, send)
 
 

@@ -86,7 +86,7 @@ class Direct:
         """The outcome after one round. With a key, a second call gets the first one's, unless nobody took that."""
         if not draft.key:
             return await self._send(draft, seconds)
-        told = digest(self.core.submit.prepare(draft))
+        told = digest(self.core.operations.submit.prepare(draft))
         if (known := self._known.get(draft.key)) is not None:
             if known[0] != told:
                 raise IdempotencyConflict(draft.key)
@@ -111,7 +111,7 @@ class Direct:
         return outcome
 
     async def _send(self, draft: Draft, seconds: float) -> Result:
-        receipt = await self.core.submit(draft)
+        receipt = await self.core.operations.submit(draft)
         id = receipt.id
         reasons: dict[int, str] = {}
         try:
@@ -124,7 +124,7 @@ class Direct:
         finally:
             reasons |= {number: NO_WAY for number in self.store.numbers(id, State.WAITING) if number not in reasons}
             open_ones = self.store.numbers(id, State.WAITING, State.LEASED)
-            now = self.core.submit.now()
+            now = self.core.operations.submit.now()
             await self.store.move(id, open_ones, Move.CANCEL, now=now, due=None, reason="withdrawn")
             entry = await self.store.entry(id)
             self.store.forget(id)
@@ -133,7 +133,7 @@ class Direct:
 
     async def _on_trial(self) -> None:
         """No connection is trusted now: this message is the trial of those that it is not known to be useless for."""
-        now = self.core.submit.now()
+        now = self.core.operations.submit.now()
         for line in self.core.worker.ways.lines.values():
             if line.breaker.state is breaker.State.OPEN and not line.breaker.reason.startswith("account"):
                 line.breaker = breaker.signed_in(line.breaker, now)

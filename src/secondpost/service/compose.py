@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from html import escape
 from typing import Any
 
 from secondpost.core import message as rfc5322
@@ -52,16 +53,15 @@ def draft(
     }
     if not (to or cc or bcc):
         check.note("to", "There is no recipient: name at least one.")
-    fields = [("From", form.written([author])), *_lists(boxes)]
-    fields.append(("Subject", check(form.subject, "subject", subject, default="")))
-    for name, value in headers:
-        fields.append(check(form.header, f"headers.{name[:80]}", name, value, default=("X-Wrong", "")))
+    fields = [
+        ("From", form.written([author])),
+        *_lists(boxes),
+        ("Subject", check(form.subject, "subject", subject, default="")),
+        *[check(form.header, f"headers.{name[:80]}", name, value, default=("X-Wrong", "")) for name, value in headers],
+    ]
     for name, long in (("text", text), ("html", html)):
         check(form.prose, name, long, default="")
-    files = [
-        check(form.attachment, f"attachments[{number}]", attachment, default=Attachment(b"", "text", "plain", "", ""))
-        for number, attachment in enumerate(attachments)
-    ]
+    files = _files(attachments, check)
     it = Draft(
         id=id,
         sender=author[1],
@@ -80,6 +80,14 @@ def draft(
     it.content = _serialize(fields, _built(text, html, files))
     it.digest = _digest(it, (fields, text, html), files) if key else ""
     return it
+
+
+def _files(attachments: Sequence[Mapping[str, str]], check: form.Check) -> list[Attachment]:
+    wrong = Attachment(b"", "text", "plain", "", "")
+    return [
+        check(form.attachment, f"attachments[{number}]", attachment, default=wrong)
+        for number, attachment in enumerate(attachments)
+    ]
 
 
 def _digest(it: Draft, words: object, files: Sequence[Attachment]) -> str:
@@ -168,10 +176,7 @@ def test_parts(to: str, *, plain: bool, connection: str) -> dict[str, Any]:
         '<div style="max-width:36rem;margin:2rem auto;padding:2rem;background:#fff;border-radius:12px">'
         '<h1 style="font-size:1.4rem;margin:0 0 1rem">Congratulations!</h1>'
         "<p>This message was sent by Secondpost as a test of the connection "
-        f"<strong>{_escape(connection)}</strong>.</p><p>If you read it, the connection works.</p></div></body></html>"
+        f"<strong>{escape(connection, quote=False)}</strong>.</p>"
+        "<p>If you read it, the connection works.</p></div></body></html>"
     )
     return {"subject": f"Secondpost: HTML Test email to {to}", "text": text, "html": html}
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -16,7 +16,14 @@ from secondpost.service.pace import Pace
 from secondpost.store.base import Store
 
 KIND = "credential"
-NOBODY = hashlib.sha256(b"").hexdigest()
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a random secret."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+NOBODY = digest_of("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class Credentials:
     async def authenticate(self, name: str, secret: str) -> Client | None:
         """The client that this name and secret belong to, or None."""
         kept = self._known.get(name)
-        digest = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+        digest = digest_of(secret)
         if not hmac.compare_digest(digest, kept["digest"] if kept else NOBODY) or kept is None:
             return None
         return Client(name, tuple(kept["senders"]))
@@ -76,8 +83,7 @@ class Credentials:
             raise SecondpostError(f"There is already a credential {name!r}. Revoke it first, or choose another name.")
         pace.check(per_minute, per_hour)
         secret = "sp_" + secrets.token_hex(20)
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        kept = {"digest": digest, "senders": list(senders), "per_minute": per_minute, "per_hour": per_hour}
+        kept = {"digest": digest_of(secret), "senders": list(senders), "per_minute": per_minute, "per_hour": per_hour}
         await self.store.put(KIND, name, kept)
         await self.load()
         return secret

@@ -6,7 +6,6 @@ One kind is kept otherwise: a key for Amazon's SDKs signs requests with its secr
 4), so both sides have to know it. It is kept encrypted, as a connection's password is, and opens nothing else.
 """
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 
 from secondpost.errors import Refusal, SecondpostError
 from secondpost.service import pace
-from secondpost.service.credentials import Client
+from secondpost.service.credentials import Client, digest_of
 from secondpost.service.pace import Pace
 from secondpost.store.base import Store
 
@@ -52,7 +51,7 @@ class Keys:
 
     def client(self, secret: str) -> Client | None:
         """Whom a key belongs to, or None."""
-        digest = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+        digest = digest_of(secret)
         name = self._by_digest.get(digest[:_SHORT], "")
         kept = self._known.get(name, {"digest": "0" * 64})
         return self._client(name) if hmac.compare_digest(digest, kept["digest"]) and name else None
@@ -93,7 +92,7 @@ class Keys:
             "per_hour": per_hour,
         }
         shown = _signing() if signing else {"key": "sp_" + secrets.token_hex(20)}
-        kept |= shown if signing else {"digest": hashlib.sha256(shown["key"].encode()).hexdigest()}
+        kept |= shown if signing else {"digest": digest_of(shown["key"])}
         await self.store.put(KIND, name, kept)
         await self.load()
         return {"name": name} | shown

@@ -51,6 +51,11 @@ class Operations:
         self.sessions = Sessions(self.store, self.now)
         self.verification = Verification(self.store, self.connections, self.now)
 
+    async def load(self) -> None:
+        """Read what is kept in the store, once it is open."""
+        for part in (self.credentials, self.keys, self.suppressions, self.connections):
+            await part.load()
+
     def named(self, name: str) -> Callable[..., Awaitable[Any] | AsyncIterator[Any]]:
         operation = getattr(self, name, None) if name in OPERATIONS else None
         if operation is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from secondpost.service.users import digest_of
+from secondpost.service.credentials import digest_of
 from secondpost.store.base import Store
 
 KIND = "session"

@@ -5,7 +5,6 @@ is always an owner.
 """
 
 import asyncio
-import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from secondpost.core import address
 from secondpost.errors import SecondpostError
+from secondpost.service.credentials import digest_of
 from secondpost.store.base import Store
 
 if TYPE_CHECKING:
@@ -263,11 +263,6 @@ def _step(secret: str, code: str, now: datetime) -> int:
         if secrets.compare_digest(codes.generate_otp(step).encode(), code.encode()):
             return step
     return 0
-
-
-def digest_of(secret: str) -> str:
-    """What is kept of a random secret."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def parse_email(text: str) -> str:

@@ -55,8 +55,8 @@ class Api:
         return await self("GET", path, **options)
 
     async def make_key(self, *scopes: str, **options: Any) -> str:
-        name = f"key{len(self.core.keys.list())}"
-        return (await self.core.keys.add(name, scopes or list(SCOPES), **options))["key"]
+        name = f"key{len(self.core.operations.keys.list())}"
+        return (await self.core.operations.keys.add(name, scopes or list(SCOPES), **options))["key"]
 
     async def message(self, id: str | None = None) -> Message:
         """The content of a message, or of the last one."""

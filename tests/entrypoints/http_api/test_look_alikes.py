@@ -162,7 +162,7 @@ async def test_resends_client_is_told_what_cannot_be(api, resends, more):
 
 @pytest.fixture
 async def ses(api):
-    made = await api.core.keys.add("ses", signing=True)
+    made = await api.core.operations.keys.add("ses", signing=True)
 
     def client(secret: str = made["secret"]):
         return boto3.client(

@@ -316,7 +316,7 @@ async def test_only_a_key_that_may_choose_names_a_connection(api):
 
 async def test_a_revoked_key_opens_nothing_any_more(api):
     key = await api.make_key("send")
-    await api.core.keys.revoke("key1")
+    await api.core.operations.keys.revoke("key1")
     assert (await api.post("/v1/messages", json=FORM, key=key)).status == 401
 
 

@@ -11,17 +11,6 @@ TO = "anna@example.com"
 MIB = 2**20
 
 
-@pytest.fixture
-def gateway(stage):
-    return stage.gateway
-
-
-@pytest.fixture
-def primary(stage):
-    stage.primary.mail.clear()
-    return stage.primary
-
-
 def say(gateway, *lines, seconds=20):
     """The last line of the answer to each; b'' once the gateway has hung up."""
     answers = []

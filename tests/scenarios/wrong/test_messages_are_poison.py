@@ -40,17 +40,6 @@ CORPUS = {
 }
 
 
-@pytest.fixture
-def gateway(stage):
-    return stage.gateway
-
-
-@pytest.fixture
-def primary(stage):
-    stage.primary.mail.clear()
-    return stage.primary
-
-
 @pytest.mark.parametrize("name", CORPUS)
 def test_f36_poison_is_carried_or_refused_at_once_and_the_log_can_show_it(gateway, primary, name):
     with gateway.client() as client:
