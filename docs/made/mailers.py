@@ -1,6 +1,7 @@
 """mailers/README.md: what each provider's API can, as its mailer declares it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from made.tables import code, table
@@ -20,7 +21,7 @@ def _chapters() -> Iterator[str]:
     yield "## What each can"
     yield (
         "**Message**: whether it is carried *as it is* or *taken apart* into text, HTML and files. "
-        "**Same key, one message**: the same request may be sent twice without harm. "
+        "**Same key, one message**: for how long the same request may be sent again without harm. "
         "**Can be asked**: whether it has a message. **Tells later**: by webhooks."
     )
     yield table(MATRIX, [_row(one) for one in apis])
@@ -36,7 +37,7 @@ def _row(mailer: Any) -> tuple[str, ...]:
         "as it is" if can.raw else "taken apart",
         f"{can.max_bytes // 1_000_000} MB" if can.max_bytes else "–",
         str(can.max_recipients or "–"),
-        _yes(can.idempotency),
+        _span(can.idempotency),
         _yes(can.lookup),
         _yes(can.events),
         smtp,
@@ -45,6 +46,13 @@ def _row(mailer: Any) -> tuple[str, ...]:
 
 def _yes(able: bool) -> str:
     return "yes" if able else "–"
+
+
+def _span(life: timedelta | None) -> str:
+    if life is None:
+        return "–"
+    minutes = life // timedelta(minutes=1)
+    return f"{minutes // 60} h" if minutes >= 60 else f"{minutes} min"
 
 
 def _chapter(mailer: Any) -> Iterator[str]:

@@ -26,6 +26,7 @@ from secondpost.service.desk import Desk
 from secondpost.service.housekeeping import Housekeeping
 from secondpost.service.ids import new_id, worker_name
 from secondpost.service.keys import PREFIX, Keys
+from secondpost.service.ladder import Ladder
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.operate import Operations
 from secondpost.service.submit import Submit, utc_now
@@ -118,7 +119,7 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     )  # fmt: skip
     housekeeping = Housekeeping(
         store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=utc_now,
-        boot=boot_id(),
+        ladder=Ladder(store, worker, policies, utc_now), boot=boot_id(),
         content_kept=timedelta(days=config.log.content_days), log_kept=timedelta(days=config.log.retention_days),
     )  # fmt: skip
     operations = Operations(

@@ -69,7 +69,7 @@ def test_what_may_have_left_waits_again_only_by_a_decision():
     to_waiting = {
         move for state in (State.SENDING, State.UNCLEAR) for move, end in TABLE[state].items() if end is State.WAITING
     }
-    assert to_waiting == {Move.DEFER, Move.SEND_AGAIN}
+    assert to_waiting == {Move.DEFER, Move.SETTLE_NOT_TAKEN, Move.SEND_AGAIN}
 
 
 def test_a_worker_that_died_while_sending_leaves_a_doubt_and_before_it_gives_the_delivery_back():

@@ -18,6 +18,7 @@ from secondpost.service.credentials import Credentials
 from secondpost.service.desk import Desk
 from secondpost.service.housekeeping import Housekeeping
 from secondpost.service.ids import new_id
+from secondpost.service.ladder import Ladder
 from secondpost.service.line import Line
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.submit import Draft, Submit, utc_now
@@ -150,7 +151,7 @@ class ScriptedMailer:
     name: ClassVar[str] = "scripted"
     title: ClassVar[str] = "Scripted"
     settings: ClassVar[tuple[Setting, ...]] = (Setting(name="token", label="Token", kind="secret"),)
-    can: ClassVar[Abilities] = Abilities(idempotency=True)
+    can: ClassVar[Abilities] = Abilities(idempotency=timedelta(hours=1))
 
     def heal(self) -> None:
         """All is well from now on."""
@@ -287,7 +288,8 @@ def make_office() -> Office:
     nondelivery = NonDelivery(store, submit, "gateway.example", clock, new_id)
     housekeeping = Housekeeping(
         store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=clock,
-        boot="boot-1", content_kept=timedelta(days=7), log_kept=timedelta(days=30),
+        ladder=Ladder(store, worker, policies, clock), boot="boot-1",
+        content_kept=timedelta(days=7), log_kept=timedelta(days=30),
     )  # fmt: skip
     office = Office(
         store, worker, desk, submit, Trials(store, worker, clock), credentials, nondelivery, housekeeping, clock,

@@ -33,6 +33,7 @@ class Move(StrEnum):
     DOUBT = "doubt"  # the answer to the last byte was lost
     SETTLE_ARRIVED = "settle: it arrived"  # an event, a look-up or a person says so
     SETTLE_REFUSED = "settle: it was refused"
+    SETTLE_NOT_TAKEN = "settle: it was not taken"  # they surely do not have it, so it may go another way
     SEND_AGAIN = "send again"  # the policy or a person takes the risk of a second copy
     EXPIRE = "expire"
     CANCEL = "cancel"
@@ -60,6 +61,7 @@ TABLE: dict[State, dict[Move, State]] = {
     State.UNCLEAR: {
         Move.SETTLE_ARRIVED: State.ACCEPTED,
         Move.SETTLE_REFUSED: State.REJECTED,
+        Move.SETTLE_NOT_TAKEN: State.WAITING,
         Move.SEND_AGAIN: State.WAITING,
         Move.CANCEL: State.CANCELLED,
     },

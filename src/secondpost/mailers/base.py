@@ -6,7 +6,7 @@ return only with the right to.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal, Protocol
 
 from secondpost.core.connection import Connection
@@ -38,8 +38,9 @@ class Abilities:
     envelope: bool = True  # recipients are named apart from the header
     max_bytes: int | None = None
     max_recipients: int | None = None  # of one request
-    idempotency: bool = False  # the same key twice is one message
+    idempotency: timedelta | None = None  # for so long the same key twice is one message
     lookup: bool = False  # can be asked whether it took a message
+    absent_after: timedelta | None = None  # what a look-up does not find by then was not taken; None: it proves nothing
     events: bool = False  # tells later what became of a message
     not_in_head: str = ""  # what no header field may contain, because they would take it for a command
     # What follows is asked only where a message is taken apart.
@@ -151,8 +152,10 @@ class Hook:
 class ApiMailer(Mailer, Protocol):
     """A mailer whose provider can be asked, and tells. `can` says which of the two."""
 
-    async def look(self, sought: Sought) -> Mapping[str, str]:
-        """Recipients for whom they surely have the message, with their id of it. Who is absent may come later."""
+    async def look(self, sought: Sought) -> Mapping[str, str] | None:
+        """Recipients for whom they surely have the message, with their id of it. Who is absent may come later.
+
+        None: they did not answer, or not so that it can be read."""
         ...
 
     def events(self, hook: Hook, now: datetime) -> list[Event]:

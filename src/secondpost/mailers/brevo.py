@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from secondpost.core.event import Event, Kind
@@ -40,12 +40,12 @@ class Brevo(api.Api):
         *api.SHARED,
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
-        raw=False, max_bytes=20_000_000, max_recipients=99, idempotency=True, lookup=True, events=True, inline=False,
-        alternatives=False, plain_alone=False, reply_to=1, international=False,
+        raw=False, max_bytes=20_000_000, max_recipients=99, idempotency=timedelta(minutes=15), lookup=True, events=True,
+        inline=False, alternatives=False, plain_alone=False, reply_to=1, international=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "Webhooks are not signed: keep their address secret.",
-        "A key for the same message holds for half an hour.",
+        "A key for the same message holds for a quarter of an hour at least.",
         "Only attachments of known types are taken, and names beyond ASCII may arrive garbled.",
     )
 

@@ -146,16 +146,16 @@ class HttpMailer:
         details = {**answer.details, **details}
         return Verdict(outcome=outcome, phase=answer.phase, transcript=answer.transcript, details=details)
 
-    async def look(self, sought: Sought) -> Mapping[str, str]:
-        """Recipients for whom they surely have it; an answer that cannot be read says of nobody that they have."""
+    async def look(self, sought: Sought) -> Mapping[str, str] | None:
+        """Recipients for whom they surely have it; None when there was no answer that can be read."""
         answer = await self._ask(self.api.lookup(sought, self._values))
         if answer.response is None or not answer.response.ok or not answer.response.whole:
-            return {}
+            return None
         try:
             return self.api.found(answer.response, sought)
         except Exception:
             logger.exception("a look-up at %s could not be read by a fault of our own", self.title)
-            return {}
+            return None
 
     def events(self, hook: Hook, now: datetime) -> list[Event]:
         return self.api.events(hook, self._values, now)

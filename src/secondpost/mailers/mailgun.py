@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from secondpost.core.event import Event, Kind
@@ -44,7 +44,10 @@ class Mailgun(api.Api):
         ),
         *api.SHARED,
     )  # fmt: skip
-    can: ClassVar[Abilities] = Abilities(max_bytes=25_000_000, max_recipients=1000, lookup=True, events=True)
+    can: ClassVar[Abilities] = Abilities(
+        max_bytes=25_000_000, max_recipients=1000, lookup=True, events=True,
+        absent_after=timedelta(minutes=35),  # events older than half an hour are complete
+    )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "A sending key of the domain can send but not be looked up with; a doubt then waits for the webhook.",
         "A suppressed recipient is accepted, and then reported as failed by the webhook.",

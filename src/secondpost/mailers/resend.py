@@ -4,7 +4,7 @@ import base64
 import hmac
 from binascii import Error
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from mimetypes import MimeTypes
 from typing import Any, ClassVar, Final
 
@@ -50,8 +50,8 @@ class Resend(api.Api):
         *api.SHARED,
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
-        raw=False, max_bytes=40_000_000, max_recipients=50, idempotency=True, events=True, alternatives=False,
-        international=False,
+        raw=False, max_bytes=40_000_000, max_recipients=50, idempotency=timedelta(hours=24), events=True,
+        alternatives=False, international=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "A key for the same message holds for a day.",

@@ -14,6 +14,7 @@ from secondpost.core import limits
 from secondpost.core.delivery import Move
 from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import StoreError
+from secondpost.service.ladder import Ladder
 from secondpost.service.line import LIMITER
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.submit import Submit
@@ -35,6 +36,7 @@ class Housekeeping:
     worker: Worker
     submit: Submit
     nondelivery: NonDelivery
+    ladder: Ladder
     policies: dict[Priority, Policy]
     now: Callable[[], datetime]
     boot: str
@@ -51,6 +53,7 @@ class Housekeeping:
             (self.worker.save_unsaved, 0.5),
             (self.submit.give_up, 1.0),
             (self.keep_counts, 1.0),
+            (self.ladder.climb, 0.5),
             (self.doubts, 1.0),
             (self.expire, 5.0),
             (self.leases, LEASE_TIME.total_seconds() / 4),
@@ -62,6 +65,7 @@ class Housekeeping:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.ladder.stop()
 
     async def _every(self, rhythm: float, duty: Callable[[], Awaitable[object]]) -> None:
         while True:
@@ -86,6 +90,7 @@ class Housekeeping:
     async def recover(self) -> None:
         """At start: become known, and take back what a worker that died held."""
         await self.leases()
+        await self.ladder.load()
 
     async def leases(self) -> None:
         """Keep this worker's leases, and take back those of the dead."""
@@ -97,6 +102,8 @@ class Housekeeping:
             text = f"a worker died; of its deliveries {waiting} wait again, {unclear} are unclear"
             logger.warning(text)
             await self.store.event("lapse", at=now, text=text)
+        if unclear:
+            await self.ladder.load()
 
     async def keep_counts(self) -> None:
         """Write down what the limits have counted, so that a restart does not begin a new quota."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from secondpost.core import message as rfc5322
+from secondpost.core.outcome import Unclear
 from secondpost.errors import StoreError
 from secondpost.store.base import Record, Store
 
@@ -24,6 +25,7 @@ class Ledger:
 
     store: Store
     suspended: bool = False
+    on_doubt: Callable[[int], None] = lambda _: None  # a message of which nobody knows whether they have it
     _unsaved: deque[tuple[Record, Then]] = field(default_factory=deque)
 
     def write(self, record: Record, then: Then = None) -> None:
@@ -46,7 +48,10 @@ class Ledger:
     def _saved(self, record: Record, then: Then, *, held: bool) -> None:
         if not held:
             logger.warning("a result came too late: the lease was lost", extra={"id": rfc5322.id_text(record.message)})
-        elif then is not None:
+            return
+        if any(type(change.outcome) is Unclear for change in record.changes):
+            self.on_doubt(record.message)
+        if then is not None:
             then()
 
     async def save(self) -> bool:
