@@ -6,18 +6,21 @@ there.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.provider import free_port
 
-# Where Debian keeps the programs of administrators, which a user's PATH leaves out.
-PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+# Where Debian keeps the programs of administrators and git's own, which a user's PATH leaves out.
+PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/git-core"
 
 
 def find(program: str) -> str | None:
@@ -25,7 +28,8 @@ def find(program: str) -> str | None:
 
 
 def requires(*programs: str) -> None:
-    if missing := [program for program in programs if not find(program)]:
+    """Programs, or files of libraries by their whole path."""
+    if missing := [program for program in programs if not (find(program) or Path(program).is_file())]:
         lacking(f"{', '.join(missing)} not installed (./dev setup installs it where it can)")
 
 
@@ -47,6 +51,18 @@ def run(
     """Run to the end. The caller looks at the exit code."""
     command = [find(program) or program, *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, timeout=seconds, check=False)
+
+
+@contextmanager
+def running(program: str, *arguments: object) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program and its children, which end with the block."""
+    command = [find(program) or program, *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(10)
 
 
 MASTER = """\

@@ -15,7 +15,7 @@ import aiosmtplib
 import pytest
 from aiosmtpd.controller import Controller
 
-from tests import peers
+from tests import mail_libraries, peers
 from tests.gateway import message, new_mark
 from tests.provider import HOST, free_port, wait_until
 
@@ -120,6 +120,13 @@ def test_msmtp(gateway, primary, eml):
     assert done.returncode == 0, done.stderr
     wait_until(lambda: primary.copies[mark, TO[1]], 10)
     assert primary.copies == {(mark, address): 1 for address in TO}
+
+
+@pytest.mark.parametrize("library", mail_libraries.LIBRARIES)
+def test_a_mail_library_of_another_language(stage, library):
+    mark = new_mark()
+    mail_libraries.send(library, "smtp", stage.gateway.port, mark)
+    mail_libraries.arrived_once(stage.primary, mark)
 
 
 @pytest.mark.timeout(120)
