@@ -2,6 +2,7 @@
 
 SecondpostError
 ├── ConfigError            a setting is unknown, missing or wrong
+├── WrongInput             what a person gave cannot be taken (names the field)
 ├── Refusal                a submission was refused; nothing was stored (carries the SMTP codes)
 │   ├── Malformed              parts of the message are wrong; names every one of them
 │   ├── TooMany                the client has submitted as many as it may for now; says when to come back
@@ -27,6 +28,14 @@ class SecondpostError(Exception):
 
 class ConfigError(SecondpostError):
     """A setting is unknown, missing or wrong."""
+
+
+class WrongInput(SecondpostError):
+    """What a person gave cannot be taken, and nothing was changed. `field` names the place."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
 
 
 class Refusal(SecondpostError):

@@ -12,6 +12,9 @@ from tests.gateway import Gateway
 PATHS = [
     "/settings/general", "/settings/connections", "/settings/connections/new", "/settings/connections/{name}",
     "/settings/connections/{name}/delete", "/tools/email-test", "/join/nothing",
+    "/account", "/account/codes", "/settings/access", "/settings/access/user?email=ada@example.com",
+    "/settings/access/user/remove?email=ada@example.com", "/settings/access/audit",
+    "/settings/access/revoke?kind=credential&name=shop",
 ]  # fmt: skip
 SHOTS = os.environ.get("SCREENSHOTS")  # a folder: pictures of every page are put there, to be looked at
 
@@ -30,6 +33,8 @@ def test_every_page_is_accessible_and_narrow(scheme, tmp_path, primary, backup, 
         )
         gateway.ask("connections_verify", name="second")
         gateway.ask("backup_set", name="second")
+        gateway.ask("credentials_add", name="shop", senders=["@example.com"], per_minute=60)
+        gateway.ask("keys_add", name="reports", scopes=["read-all"])
         page = visit(gateway, color_scheme=scheme, viewport={"width": 1280, "height": 800})
         page.goto("/sign-in")
         _look(page, scheme, "sign-in")

@@ -804,6 +804,19 @@ async def test_events_are_newest_first_and_go_on_by_key(store):
     assert (first[0]["at"], first[0]["connection"], first[0]["message"]) == (NOW + 4 * MINUTE, "primary", None)
 
 
+async def test_events_are_narrowed_by_kind_and_text(store):
+    for kind, text in (("audit", "ada SIGNED in"), ("breaker", "open"), ("audit", "ben signed out"), ("audit", "100%")):
+        await store.event(kind, at=NOW, connection="primary" if kind == "breaker" else "", text=text)
+
+    async def found(**narrowed):
+        return [event["text"] for event in await store.events(limit=2, **narrowed)]
+
+    assert await found(kinds=["audit"]) == ["100%", "ben signed out"]
+    assert await found(kinds=["audit"], text="Signed") == ["ben signed out", "ada SIGNED in"]
+    assert await found(kinds=["audit", "breaker"], text="PRIMARY") == ["open"]
+    assert await found(text="%") == ["100%"]
+
+
 # Settings ----------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from secondpost.core.address import LOCAL_LIMIT, TOTAL_LIMIT, Address, AddressError, allowed, domain_of, parse, same
+from secondpost.core.address import (
+    LOCAL_LIMIT,
+    TOTAL_LIMIT,
+    Address,
+    AddressError,
+    allowed,
+    domain_of,
+    is_pattern,
+    parse,
+    same,
+)
 
 
 @pytest.mark.parametrize(
@@ -189,3 +199,13 @@ def test_a_sender_must_fit_a_pattern(pattern, fits, fits_not):
 def test_nothing_fits_no_pattern(local, domain):
     assume(domain)
     assert not allowed(f"{local}@{domain}", [])
+
+
+@pytest.mark.parametrize("text", ["*", "example.com", "@example.com", "*@example.com", "*.example.com", "a@b.com"])
+def test_a_pattern_is_an_address_or_a_domain(text):
+    assert is_pattern(text)
+
+
+@pytest.mark.parametrize("text", ["", "@", "a b@example.com", "a@", "*.", "exa mple.com", "**"])
+def test_a_pattern_that_no_address_fits_is_none(text):
+    assert not is_pattern(text)

@@ -1,13 +1,14 @@
 """Users of the web admin: invitations, passwords, one-time codes, sessions."""
 
+import asyncio
 from datetime import timedelta
 
 import pyotp
 import pytest
 
-from secondpost.errors import SecondpostError
+from secondpost.errors import SecondpostError, WrongInput
 from secondpost.service.sessions import Sessions
-from secondpost.service.users import Role, Users, WrongInput
+from secondpost.service.users import Role, Users
 from secondpost.store.memory import MemoryStore
 from tests.service.conftest import Clock
 
@@ -86,6 +87,24 @@ async def test_the_last_owner_stays(users):
         await users.remove("ada@example.com")
     with pytest.raises(SecondpostError, match="only owner"):
         await users.change_role("ada@example.com", Role.VIEWER)
+
+
+async def test_two_owners_who_demote_each_other_at_once_leave_one(users):
+    await users.join(await users.invite("ben@example.com", Role.OWNER), "", PASSWORD)
+    done = await asyncio.gather(
+        users.change_role("ada@example.com", Role.VIEWER), users.remove("ben@example.com"), return_exceptions=True
+    )
+    assert [type(one) for one in done] == [type(None), SecondpostError]
+    assert [user.role for user in await users.all()] == [Role.VIEWER, Role.OWNER]
+
+
+async def test_who_was_removed_does_not_come_back_by_a_link_of_before(users):
+    await users.join(await users.invite("ben@example.com", Role.ADMIN), "", PASSWORD)
+    secret = await users.reset("ben@example.com")
+    assert [one.email for one in await users.invited()] == ["ben@example.com"]
+    await users.remove("ben@example.com")
+    assert await users.invitation(secret) is None
+    assert await users.invited() == []
 
 
 async def test_a_session_ends_when_it_is_idle_old_or_ended(users, clock):

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from secondpost.admin.permissions import Permission, may
 from secondpost.admin.visit import Visit
 from secondpost.errors import SecondpostError
+from secondpost.service.users import NotAllowed
 
 if TYPE_CHECKING:
     from secondpost.admin.site import Site
@@ -48,6 +49,9 @@ async def answer(site: "Site", request: Request, page: Page, permission: Permiss
     visit = Visit(site, request)
     try:
         response = await _refusal(visit, permission) or await page(visit)
+    except NotAllowed as error:
+        await visit.record(f"was refused: {request.method} {request.url.path}: {error}")
+        response = visit.render("error.html", status=403, title="Not for your role", text=str(error))
     except SecondpostError as error:
         response = visit.render("error.html", status=400, title="That did not work", text=str(error))
     except Exception:

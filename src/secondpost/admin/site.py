@@ -13,14 +13,23 @@ from starlette.routing import BaseRoute, Route
 
 from secondpost.admin import guard, templating
 from secondpost.admin.origins import Origins
-from secondpost.admin.pages import connections, email_test, entrance, general
+from secondpost.admin.pages import access, account, clients, connections, email_test, entrance, general, people
 from secondpost.admin.permissions import TABLE
 from secondpost.admin.throttle import Throttle
 from secondpost.admin.visit import Visit
 from secondpost.service.operate import Operations
 
 Page = Callable[[Visit], Awaitable[Response]]
-PAGES: dict[str, Page] = {**entrance.PAGES, **general.PAGES, **connections.PAGES, **email_test.PAGES}
+PAGES: dict[str, Page] = {
+    **entrance.PAGES,
+    **account.PAGES,
+    **general.PAGES,
+    **connections.PAGES,
+    **access.PAGES,
+    **people.PAGES,
+    **clients.PAGES,
+    **email_test.PAGES,
+}
 
 
 @dataclass(slots=True)

@@ -87,6 +87,16 @@ def allowed(text: str, patterns: Collection[str]) -> bool:
     )
 
 
+def is_pattern(text: str) -> bool:
+    """Whether `allowed` can find an address for this pattern."""
+    pattern = text.strip().removeprefix("*@").removeprefix("@")
+    try:
+        parse(pattern if "@" in pattern else f"x@{pattern.removeprefix('*.')}")
+    except AddressError:
+        return pattern == "*"
+    return True
+
+
 def _fits(text: str, domain: str, pattern: str) -> bool:
     if pattern.startswith("*."):
         return domain.endswith(pattern[1:])

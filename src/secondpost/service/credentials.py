@@ -6,11 +6,13 @@ Rule: the answer for an unknown name takes the same way and the same time as for
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from secondpost.errors import Refusal, SecondpostError
+from secondpost.core import address
+from secondpost.errors import Refusal, SecondpostError, WrongInput
 from secondpost.service import pace
 from secondpost.service.pace import Pace
 from secondpost.store.base import Store
@@ -33,6 +35,13 @@ class Client:
     name: str
     senders: tuple[str, ...] = ()
     scopes: frozenset[str] = frozenset()
+
+
+def check_senders(patterns: Collection[str]) -> None:
+    """Raises `WrongInput` for a pattern that no address fits: its client could never send."""
+    for pattern in patterns:
+        if not address.is_pattern(pattern):
+            raise WrongInput("senders", f"{pattern[:80]!r} is neither an address nor a domain such as @example.com.")
 
 
 @dataclass(slots=True)
@@ -81,6 +90,7 @@ class Credentials:
             )
         if name in self._known:
             raise SecondpostError(f"There is already a credential {name!r}. Revoke it first, or choose another name.")
+        check_senders(senders)
         pace.check(per_minute, per_hour)
         secret = "sp_" + secrets.token_hex(20)
         kept = {"digest": digest_of(secret), "senders": list(senders), "per_minute": per_minute, "per_hour": per_hour}

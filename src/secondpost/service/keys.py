@@ -15,7 +15,7 @@ from typing import Any
 
 from secondpost.errors import Refusal, SecondpostError
 from secondpost.service import pace
-from secondpost.service.credentials import Client, digest_of
+from secondpost.service.credentials import Client, check_senders, digest_of
 from secondpost.service.pace import Pace
 from secondpost.store.base import Store
 
@@ -84,6 +84,7 @@ class Keys:
     ) -> dict[str, str]:
         """Make a key and return its secret, which cannot be shown again."""
         self._check(name, scopes)
+        check_senders(senders)
         pace.check(per_minute, per_hour)
         kept: dict[str, Any] = {
             "scopes": [scope for scope in SCOPES if scope in scopes],

@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from secondpost.core import address
-from secondpost.errors import SecondpostError
+from secondpost.errors import SecondpostError, WrongInput
 from secondpost.service.credentials import digest_of
 from secondpost.store.base import Store
 
@@ -37,12 +37,8 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
-class WrongInput(SecondpostError):
-    """What a person gave cannot be taken. `field` names the place."""
-
-    def __init__(self, field: str, text: str) -> None:
-        super().__init__(text)
-        self.field = field
+class NotAllowed(SecondpostError):
+    """The user's role does not allow it. Nothing was changed."""
 
 
 class TooBusy(SecondpostError):
@@ -88,6 +84,7 @@ class Users:
     now: Callable[[], datetime]
     _checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # each takes 32 MiB and a core
     _queued: int = 0
+    _owners: asyncio.Lock = field(default_factory=asyncio.Lock)  # two owners must not demote each other at once
 
     # Looking up ----------------------------------------------------------------------------------------------------
 
@@ -128,10 +125,19 @@ class Users:
         user = await self.known(parse_email(email))
         return await self._invite(user.email, user.role)
 
-    async def _invite(self, email: str, role: Role) -> str:
+    async def invited(self) -> list[Invitation]:
+        """Who may still come in by a link: new users, and those who choose a new password."""
+        found = [_invitation(kept) for kept in (await self.store.all(INVITATION)).values()]
+        return [one for one in found if one.email != SET_UP and one.expires > self.now()]
+
+    async def withdraw(self, email: str) -> None:
+        """Make the link of that address worthless, and forget the links whose time is over."""
         for digest, kept in (await self.store.all(INVITATION)).items():
             if kept["email"] == email or datetime.fromisoformat(kept["expires"]) <= self.now():
                 await self.store.delete(INVITATION, digest)
+
+    async def _invite(self, email: str, role: Role) -> str:
+        await self.withdraw(email)
         secret = secrets.token_urlsafe(24)
         expires = (self.now() + INVITED_FOR).isoformat()
         await self.store.put(INVITATION, digest_of(secret), {"email": email, "role": role, "expires": expires})
@@ -142,9 +148,7 @@ class Users:
         kept = await self.store.get(INVITATION, digest_of(secret))
         if kept is None:
             return None
-        found = Invitation(
-            email=kept["email"], role=Role(kept["role"]), expires=datetime.fromisoformat(kept["expires"])
-        )
+        found = _invitation(kept)
         late = found.expires <= self.now() or (found.email == SET_UP and await self.all())
         return None if late else found
 
@@ -198,14 +202,18 @@ class Users:
         await self.keep(replace(user, password=await self._hash(check_password(password, user.email))))
 
     async def change_role(self, email: str, role: Role) -> None:
-        user = await self.known(email)
-        if role is not Role.OWNER:
-            await self._spare_an_owner(user)
-        await self.keep(replace(user, role=role))
+        async with self._owners:
+            user = await self.known(email)
+            if role is not Role.OWNER:
+                await self._spare_an_owner(user)
+            await self.keep(replace(user, role=role))
 
     async def remove(self, email: str) -> None:
-        await self._spare_an_owner(await self.known(email))
-        await self.store.delete(KIND, email)
+        """Also a link for a new password stops working: by it they would come back."""
+        async with self._owners:
+            await self._spare_an_owner(await self.known(email))
+            await self.withdraw(email)
+            await self.store.delete(KIND, email)
 
     async def _spare_an_owner(self, user: User) -> None:
         others = [one for one in await self.all() if one.role is Role.OWNER and one.email != user.email]
@@ -265,6 +273,12 @@ def _step(secret: str, code: str, now: datetime) -> int:
     return 0
 
 
+def check_rank(by: User, *roles: Role) -> None:
+    """Raises `NotAllowed` unless the user may make, change or remove users of these roles."""
+    if by.role is not Role.OWNER and Role.OWNER in roles:
+        raise NotAllowed("Only an owner makes, changes or removes an owner. Nothing was changed.")
+
+
 def parse_email(text: str) -> str:
     try:
         return address.parse(text.strip()).text.lower()
@@ -279,6 +293,10 @@ def check_password(password: str, email: str) -> str:
     if len(set(password)) < 5 or email.partition("@")[0] in password.lower():
         raise WrongInput("password", "This password is too easy to guess: take a few random words, not your address.")
     return password
+
+
+def _invitation(kept: dict[str, Any]) -> Invitation:
+    return Invitation(email=kept["email"], role=Role(kept["role"]), expires=datetime.fromisoformat(kept["expires"]))
 
 
 def _user(email: str, kept: dict[str, Any]) -> User:

@@ -282,7 +282,11 @@ class Log(Protocol):
         """Write down what happened (fallback began, breaker opened, settled by a person …)."""
         ...
 
-    async def events(self, *, limit: int, before: int | None = None) -> list[dict[str, Any]]: ...
+    async def events(
+        self, *, limit: int, before: int | None = None, kinds: Sequence[str] = (), text: str = ""
+    ) -> list[dict[str, Any]]:
+        """Newest first; `kinds` (none: all) and `text` (in the text or the connection's name) narrow."""
+        ...
 
 
 class Settings(Protocol):

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from secondpost.admin import guard, navigation, static
 from secondpost.admin.visit import Visit
+from secondpost.errors import WrongInput
 from secondpost.service.sessions import LONGEST
-from secondpost.service.users import SET_UP, SHORTEST, User, WrongInput
+from secondpost.service.users import SET_UP, SHORTEST, User
 
 WRONG = "Address, password or one-time code is wrong."
 

@@ -1,8 +1,10 @@
 """The log in memory."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from secondpost.core.delivery import OPEN
@@ -63,8 +65,17 @@ class MemoryLog(MemoryQueue):
             {"id": number, "at": at, "kind": kind, "connection": connection, "message": message, "text": text}
         )
 
-    async def events(self, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:
-        return [event for event in reversed(self._events) if before is None or event["id"] < before][:limit]
+    async def events(
+        self, *, limit: int, before: int | None = None, kinds: Sequence[str] = (), text: str = ""
+    ) -> list[dict[str, Any]]:
+        found = (
+            event
+            for event in reversed(self._events)
+            if (before is None or event["id"] < before)
+            and (not kinds or event["kind"] in kinds)
+            and text.lower() in f"{event['text']} {event['connection']}".lower()
+        )
+        return list(islice(found, limit))
 
 
 def _row(entry: Entry) -> LogRow:

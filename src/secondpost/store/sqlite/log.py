@@ -4,7 +4,7 @@ Rule: every page is found by an index, however large the log; what a search inde
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,8 +77,13 @@ class SqliteLog:
         row = (ms(at), kind, connection, message, text)
         await self._engine.write(lambda db: fetch(db, _SQL["add_event"], row))
 
-    async def events(self, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:
-        asked = (_ALWAYS if before is None else before, limit)
+    async def events(
+        self, *, limit: int, before: int | None = None, kinds: Sequence[str] = (), text: str = ""
+    ) -> list[dict[str, Any]]:
+        asked = {
+            "before": _ALWAYS if before is None else before, "kinds": encode(list(kinds)) if kinds else None,
+            "text": text.lower() or None, "limit": limit,
+        }  # fmt: skip
         return await self._engine.read(lambda db: _dicts(_EVENT, fetch(db, _SQL["events"], asked)))
 
 

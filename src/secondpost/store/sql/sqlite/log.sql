@@ -116,8 +116,12 @@ ORDER BY started, fence, number;
 -- entry_events: its events.
 SELECT id, at, kind, connection, message, text FROM event WHERE message = ? ORDER BY id;
 
--- events: newest first.
-SELECT id, at, kind, connection, message, text FROM event WHERE id < ? ORDER BY id DESC LIMIT ?;
+-- events: newest first. Their number is bounded by the retention, so those that do not fit are walked over.
+SELECT id, at, kind, connection, message, text FROM event
+WHERE id < :before
+    AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
+    AND (:text IS NULL OR instr(lower(text || ' ' || connection), :text))
+ORDER BY id DESC LIMIT :limit;
 
 -- add_event: write down what happened.
 INSERT INTO event (at, kind, connection, message, text) VALUES (?, ?, ?, ?, ?);
