@@ -58,6 +58,16 @@ async def test_what_is_for_later_is_not_leased_before(store):
     assert len(await claim(store, now=NOW + HOUR)) == 1
 
 
+async def test_what_was_refused_is_known_until_it_is_forgotten(store):
+    first, second = submission(1), submission(2, id=message_id(2))
+    assert await store.refused() == []
+    await store.refuse({it.id: store.accept(it) for it in (first, second)})
+    assert await store.refused() == [first.id, second.id]
+    await store.forget_refused(first.id)
+    await store.forget_refused(first.id)
+    assert await store.refused() == [second.id]
+
+
 async def test_an_accepted_message_is_there_byte_for_byte(store):
     it = submission(message=Message(b"Subject: \xff\r\n\r\n", bytes(range(256)) * 10))
     receipt = await store.accept(it)

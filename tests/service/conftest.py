@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
@@ -91,6 +91,10 @@ class Disk(MemoryStore):
 
     def accept(self, submission: Submission) -> "Future[Receipt]":
         return self._do("accept", super().accept, submission)
+
+    async def refuse(self, accepted: "Mapping[int, Future[Receipt]]") -> None:
+        self.check("refuse")
+        await super().refuse(accepted)
 
     def start(self, start: Start) -> "Future[bool]":
         return self._do("start", super().start, start)

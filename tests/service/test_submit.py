@@ -414,6 +414,28 @@ async def test_what_cannot_be_undone_at_once_is_undone_later(office, caplog):
     assert office.copies() == 0
 
 
+async def test_what_was_refused_before_the_process_died_is_cancelled_at_the_next_start(office):
+    draft = office.draft()
+    (answer,) = await too_late(office, draft)
+    assert answer.exception()
+    office.store.failing = {"move"}  # it dies before it can undo what is stored now
+    office.store.flow()
+    await office.rest()
+    office.store.failing = set()
+    await office.housekeeping.recover()
+    assert await office.states(draft.id) == ["cancelled"]
+    assert await office.store.refused() == []
+    assert office.copies() == 0
+
+
+async def test_where_a_refusal_cannot_be_noted_nobody_hears_that_nothing_was_accepted(office):
+    office.store.failing = {"refuse"}
+    (answer,) = await too_late(office, office.draft())
+    error = answer.exception()
+    assert type(error) is StoreError
+    assert "not known; send it again later" in str(error)
+
+
 @pytest.mark.parametrize("room", [Room(), Room(max_count=0)], ids=["in memory", "on disk"])
 async def test_with_a_key_what_is_stored_late_stays_since_the_next_try_is_told_of_it(office, room):
     office.worker.room = room

@@ -46,3 +46,22 @@ async def test_a_bell_rung_just_after_the_wait_is_over_is_not_rung_twice() -> No
     go_on.set()
     assert tuple(await asyncio.wait_for(asyncio.gather(first, second), 5)) == ("first", "second")
     await writer.close()
+
+
+async def test_what_was_withdrawn_is_written_and_not_told() -> None:
+    go_on = threading.Event()
+    written: list[str] = []
+
+    def work(asks: list[Ask]) -> list[Any]:
+        go_on.wait(5)
+        written.extend(value for _kind, value, _future in asks)
+        return [value for _kind, value, _future in asks]
+
+    writer = Writer(work, lambda _idle: False)
+    withdrawn, kept = writer.ask(0, "withdrawn"), writer.ask(0, "kept")
+    writer.withdraw([withdrawn])
+    go_on.set()
+    assert await asyncio.wait_for(kept, 5) == "kept"
+    assert written == ["withdrawn", "kept"]
+    assert not withdrawn.done()
+    await writer.close()

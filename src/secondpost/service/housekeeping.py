@@ -88,7 +88,8 @@ class Housekeeping:
             await asyncio.wait_for(self.worker.room.hungry.wait(), LOOK_AGAIN)
 
     async def recover(self) -> None:
-        """At start: become known, and take back what a worker that died held."""
+        """At start: cancel what was refused, become known, and take back what a worker that died held."""
+        await self.submit.undo_refused()
         await self.leases()
         await self.ladder.load()
 

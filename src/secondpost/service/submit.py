@@ -28,7 +28,8 @@ FARTHEST = timedelta(days=30)  # how far ahead mail can be submitted
 NO_REPORT = "no report"  # among the notes: recipients whose failures nobody wants to hear of
 METADATA = "metadata"  # among the notes: what the client wants to find again with the message
 TOO_SLOW = "The disk is too slow. Nothing was accepted; try again later."
-NOT_KNOWN = "The disk is too slow. Whether the message was accepted is not known; send it again with the same key."
+NOT_KNOWN = "The disk is too slow. Whether the message was accepted is not known; send it again"
+STORED_TOO_LATE = "answered 451: stored too late"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,20 +91,41 @@ class Submit:
     async def give_up(self) -> None:
         """Answer for the disk where it is too slow: a client that stops waiting would send the message again.
 
-        A commit that comes through after that is undone: its deliveries are cancelled before anything can leave.
+        A commit that comes through after that is undone: its deliveries are cancelled before anything can leave. So
+        that this holds even if the process dies first, nobody hears "no" before the store has a note of it.
         With an idempotency key it stays: the client's next try is told of it, and must not hear OK for nothing.
         """
         now = self.now()
-        overdue = [id for id, (it, _) in self._pending.items() if now - it.accepted > INTAKE_DEADLINE]
-        for id in overdue:
-            submission, accepted = self._pending.pop(id)
-            if not accepted.done():
+        overdue = [
+            id
+            for id, (it, accepted) in self._pending.items()
+            if now - it.accepted > INTAKE_DEADLINE and not accepted.done()
+        ]
+        given_up = [self._pending.pop(id) for id in overdue]
+        late, self._late = self._late + [it for it, _ in given_up], []
+        self._undo_all(late)
+        for it, accepted in given_up:
+            if it.key:
                 # Of a plain StoreError an entrypoint does not think that nothing was stored.
-                accepted.set_exception(StoreError(NOT_KNOWN) if submission.key else StoreUnavailable(TOO_SLOW))
-                self._late.append(submission)
-        # All at once, and nobody waits: behind a slow disk the next clients must still get their answer, and whatever
-        # would send these messages can only be asked for behind the moves that cancel them.
-        late, self._late = self._late, []
+                accepted.set_exception(StoreError(NOT_KNOWN + " with the same key."))
+        await self._refuse({it.id: accepted for it, accepted in given_up if not it.key})
+
+    async def _refuse(self, refused: "dict[int, Future[Receipt]]") -> None:
+        if not refused:
+            return
+        answer: StoreError = StoreUnavailable(TOO_SLOW)
+        try:
+            await self.store.refuse(refused)
+        except StoreError as error:
+            logger.error("what is refused could not be noted: %s", error)
+            answer = StoreError(NOT_KNOWN + " later.")
+        for accepted in refused.values():
+            if not accepted.done():  # whoever asked may have gone
+                accepted.set_exception(answer)
+
+    def _undo_all(self, late: list[Submission]) -> None:
+        """All at once, and nobody waits: behind a slow disk the next clients must still get their answer, and whatever
+        would send these messages can only be asked for behind the moves that cancel them."""
         for submission in late:
             task = asyncio.ensure_future(self._undo(submission))
             self._undoing.add(task)
@@ -115,11 +137,19 @@ class Submit:
                 self.worker.give_back(lease_of(it))
             return
         try:
-            reason = "answered 451: stored too late"
-            await self.store.move(it.id, None, Move.CANCEL, now=self.now(), due=None, reason=reason)
+            await self._cancel(it.id)
         except StoreError as error:
             logger.error("a message that came too late is not cancelled yet: %s", error, extra={"id": it.id})
             self._late.append(it)
+
+    async def undo_refused(self) -> None:
+        """At start: cancel what a process before this one refused, and could not undo any more."""
+        for message in await self.store.refused():
+            await self._cancel(message)
+
+    async def _cancel(self, message: int) -> None:
+        await self.store.move(message, None, Move.CANCEL, now=self.now(), due=None, reason=STORED_TOO_LATE)
+        await self.store.forget_refused(message)
 
     def prepare(self, draft: Draft, *, hold: bool = False) -> Submission:
         """What would be stored for a draft. `hold`: take room in memory for it, if there is some. Raises `Refusal`."""

@@ -195,6 +195,19 @@ class Queue(Protocol):
         """Raises `errors.IdempotencyConflict` when the key was used with other content."""
         ...
 
+    async def refuse(self, accepted: "Mapping[int, Future[Receipt]]") -> None:
+        """Take submissions back whose commit takes too long. At once their futures are the caller's alone to resolve.
+
+        Returns when a note of it outlives the process: not in the queue, whose disk is what hangs. What is committed
+        of them all the same is to be cancelled, and then forgotten with `forget_refused`. Raises `StoreError`."""
+        ...
+
+    async def refused(self) -> list[int]:
+        """The messages that were refused, perhaps by a process that died since."""
+        ...
+
+    async def forget_refused(self, message: int) -> None: ...
+
     def start(self, start: Start) -> "Future[bool]":
         """Write the point of no return down. False: the lease is lost (another fence or worker); do not send."""
         ...

@@ -34,10 +34,21 @@ class MemoryQueue:
     def __init__(self) -> None:
         self._entries: dict[int, Entry] = {}
         self._workers: dict[str, datetime] = {}
+        self._refused: set[int] = set()
         self._keys: dict[tuple[str, str], tuple[str, int, datetime]] = {}
 
     def accept(self, submission: Submission) -> "Future[Receipt]":
         return _answer(self._accept, submission)
+
+    async def refuse(self, accepted: "Mapping[int, Future[Receipt]]") -> None:
+        """Nothing takes long here: the futures are resolved already."""
+        self._refused |= set(accepted)
+
+    async def refused(self) -> list[int]:
+        return sorted(self._refused)
+
+    async def forget_refused(self, message: int) -> None:
+        self._refused.discard(message)
 
     def start(self, start: Start) -> "Future[bool]":
         return _answer(self._start, start)

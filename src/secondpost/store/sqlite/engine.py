@@ -29,6 +29,7 @@ from secondpost.store.sqlite.connections import (
     open_vault,
     take_lock,
 )
+from secondpost.store.sqlite.refusals import Refusals
 from secondpost.store.sqlite.reserve import Reserve
 from secondpost.store.sqlite.rows import encode, fetch, value
 from secondpost.store.sqlite.trouble import FULL, is_lasting, told
@@ -51,6 +52,7 @@ class Engine:
         self.path = folder / "secondpost.db"
         self.bodies = folder / "bodies"
         self.reserve = Reserve(folder / "reserve")
+        self.refusals = Refusals(folder / "refused")
         self.trouble: StoreError | None = None
         self._key = key
         self._lock: IO[bytes] | None = None
@@ -66,7 +68,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="secondpost-reader")
         self._writer = Writer(self._work, self._tidy)
-        self.ask = self._writer.ask
+        self.ask, self.withdraw = self._writer.ask, self._writer.withdraw
 
     def _open(self) -> None:
         check_version()

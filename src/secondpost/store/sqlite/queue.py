@@ -3,6 +3,7 @@
 Rule: states come from `core.delivery.step`; the SQL only saves them, guarded by worker, fence and the state before.
 """
 
+import asyncio
 from asyncio import Future
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from secondpost.store.base import Delivery, Lease, Receipt, Record, Start, Submi
 from secondpost.store.sqlite.batch import ACCEPT, RECORD, START
 from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.rows import encode, fetch, ms, names, when
+from secondpost.store.sqlite.trouble import told
 from secondpost.store.statements import statements
 from secondpost.store.tails import FileTail
 
@@ -34,6 +36,20 @@ class SqliteQueue:
         if tail is not None and not isinstance(tail, FileTail):
             raise TypeError("a tail must come from this store's `tail`: what is elsewhere would not be stored")
         return self._engine.ask(ACCEPT, submission)
+
+    async def refuse(self, accepted: "Mapping[int, Future[Receipt]]") -> None:
+        self._engine.withdraw(accepted.values())
+        await asyncio.to_thread(self._note_refused, list(accepted))
+
+    def _note_refused(self, messages: list[int]) -> None:
+        with told():
+            self._engine.refusals.add(messages)
+
+    async def refused(self) -> list[int]:
+        return self._engine.refusals.all()
+
+    async def forget_refused(self, message: int) -> None:
+        self._engine.refusals.drop(message)
 
     def start(self, start: Start) -> "Future[bool]":
         return self._engine.ask(START, start)

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from secondpost.errors import StoreError, StoreUnavailable
@@ -34,6 +34,7 @@ class Writer:
         self._tidy = tidy
         self._loop = asyncio.get_running_loop()
         self._asks: list[Ask] = []
+        self._withdrawn: set[Future[Any]] = set()
         self._rung = False
         self._closing = False
         self._untidy = ""  # why the last tidying failed
@@ -54,6 +55,10 @@ class Writer:
             self._rung = True
             self._bell.release()
         return future
+
+    def withdraw(self, futures: Iterable["Future[Any]"]) -> None:
+        """What was asked for is written, but these are not told: from now on they are the caller's to resolve."""
+        self._withdrawn.update(futures)
 
     async def close(self) -> None:
         """Write everything that was asked for, then end the thread."""
@@ -94,7 +99,16 @@ class Writer:
                 f"The store failed by a fault of our own ({error!r}): this may not be stored. Please report it."
             )
             answers = [told] * len(asks)
-        self._loop.call_soon_threadsafe(_resolve, asks, answers)
+        self._loop.call_soon_threadsafe(self._resolve, asks, answers)
+
+    def _resolve(self, asks: list[Ask], answers: list[Any]) -> None:
+        for (_kind, _value, future), answer in zip(asks, answers, strict=True):
+            if future.done() or future in self._withdrawn:
+                self._withdrawn.discard(future)
+            elif isinstance(answer, BaseException):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
     def _safely_tidy(self, idle: bool) -> bool:
         try:
@@ -108,13 +122,3 @@ class Writer:
         except Exception:
             logger.exception("tidying the database failed; it will be tried again")
         return False
-
-
-def _resolve(asks: list[Ask], answers: list[Any]) -> None:
-    for (_kind, _value, future), answer in zip(asks, answers, strict=True):
-        if future.done():
-            continue
-        if isinstance(answer, BaseException):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
