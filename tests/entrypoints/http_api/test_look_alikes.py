@@ -13,6 +13,7 @@ import resend
 import resend.exceptions
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import ClientError as AmazonError
+from mailgun.client import Client as MailgunClient
 from postmarker.core import PostmarkClient
 from postmarker.exceptions import ClientError as PostmarkError
 from sendgrid import SendGridAPIClient
@@ -201,7 +202,39 @@ async def test_amazons_client_is_told_of_a_wrong_signature_and_of_what_cannot_be
     assert await api.stored() == []
 
 
-# Mailgun, by its documentation ----------------------------------------------------------------------------------------
+# Mailgun --------------------------------------------------------------------------------------------------------------
+
+
+def mailguns(api, key=None):
+    return MailgunClient(auth=("api", key or api.key), api_url=api.url)
+
+
+FORM = {"from": "Shop <shop@example.com>", "to": ["a@example.net", "b@example.net"], "subject": "Hello", "text": "Hi!"}
+
+
+async def test_mailguns_client_sends_in_parts_and_as_mime(api):
+    files = [("attachment", ("a.txt", b"file", "text/plain"))]
+    answer = await api.in_thread(
+        lambda: mailguns(api).messages.create(data=FORM | {"o:tag": ["a"]}, files=files, domain="example.com")
+    )
+    assert (answer.status_code, answer.json()["message"]) == (200, "Queued. Thank you.")
+    assert sorted((await api.stored())[0].recipients) == ["a@example.net", "b@example.net"]
+    assert [part.get_content() for part in (await parsed(api)).iter_attachments()] == ["file"]
+    given = {"from": "shop@example.com", "to": "a@example.net", "cc": "c@example.net", "subject": "Hello"}
+    raw = {"message": b"From: shop@example.com\r\nTo: a@example.net\r\nSubject: Hello\r\n\r\nHi!\r\n"}
+    answer = await api.in_thread(lambda: mailguns(api).mimemessage.create(data=given, files=raw, domain="example.com"))
+    assert answer.status_code == 200
+    assert (await api.stored())[0].recipients == ("a@example.net", "c@example.net")
+
+
+async def test_mailguns_client_is_told_of_a_wrong_key_and_of_what_cannot_be(api):
+    for key, more, status in (("wrong", {}, 401), (None, {"template": "x"}, 400), (None, {"to": "x"}, 400)):
+        answer = await api.in_thread(
+            lambda key=key, more=more: mailguns(api, key).messages.create(data=FORM | more, domain="example.com")
+        )
+        assert answer.status_code == status
+        assert answer.json()["message"]
+    assert await api.stored() == []
 
 
 async def mailgun(api, path="messages", key=None, **fields):

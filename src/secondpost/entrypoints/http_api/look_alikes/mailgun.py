@@ -82,11 +82,11 @@ def read_mime(body: bytes) -> Sequence[Content]:
     to: list[str] = []
     content = b""
     for name, value, *file in _form(body):
-        if name == "to":
+        if name in {"to", "cc", "bcc"}:
             to += [mailbox.rpartition("<")[2].removesuffix(">") for mailbox in several("to", value)]
         elif name == "message":
             content = base64.b64decode(value) if file else value.encode()
-        elif not (name in SWITCHES and value in OFF):
+        elif name not in {"from", "subject"} and not (name in SWITCHES and value in OFF):  # the message has its own
             raise unavailable(name[:80])
     if not to or not content:
         raise Problem(422, "to and message are needed")
