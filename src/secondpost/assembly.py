@@ -17,7 +17,6 @@ from typing import Any
 from secondpost import mailers
 from secondpost.config import Config
 from secondpost.core import routing
-from secondpost.core.conditions import Operator
 from secondpost.errors import ConfigError, StoreError
 from secondpost.mailers.base import Mailer
 from secondpost.service.connections import Connections
@@ -29,6 +28,7 @@ from secondpost.service.keys import PREFIX, Keys
 from secondpost.service.ladder import Ladder
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.operate import Operations
+from secondpost.service.routes import Routes
 from secondpost.service.submit import Submit, utc_now
 from secondpost.service.suppressions import Suppressions
 from secondpost.service.trial import Trials
@@ -84,7 +84,9 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     store = store or _store(config)
     policies = dict(config.policies)
     hostname = config.smtp.hostname or socket.getfqdn()
-    desk = _desk(config)
+    desk = Desk(policies=policies, do_not_send=config.do_not_send)
+    fixed_routes = tuple(routing.parse(rule) for rule in config.routes)
+    routes = Routes(store, desk, _matcher(), fixed_routes, origin=config.origin("routes"))
     tasks: set[asyncio.Task[None]] = set()
 
     def later(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -112,7 +114,7 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     submit = Submit(store, worker, desk, hostname, utc_now, new_id, pace=pace)
     nondelivery = NonDelivery(store, submit, hostname, utc_now, new_id, enabled=config.non_delivery_reports)
     connections = Connections(
-        store=store, desk=desk, worker=worker, trials=trials, now=utc_now,
+        store=store, desk=desk, worker=worker, trials=trials, routes=routes, now=utc_now,
         find=find or mailers.find, parse=config.connection, require=config.require,
         fixed=dict(config.connections), fixed_roles=_fixed_roles(config),
         origin=config.origin,
@@ -126,14 +128,6 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
         store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config)
     )  # fmt: skip
     return Core(config, store, worker, trials, housekeeping, operations, tasks)
-
-
-def _desk(config: Config) -> Desk:
-    desk = Desk(policies=dict(config.policies), do_not_send=config.do_not_send)
-    desk.rules = [routing.parse(rule) for rule in config.routes]
-    desk.matcher = _matcher() if desk.rules else None
-    _try_patterns(desk)
-    return desk
 
 
 def _url(config: Config) -> str:
@@ -154,15 +148,6 @@ def _store(config: Config) -> Store:
             "Remove the setting database (or DATABASE_URL), or set SECONDPOST_DATABASE=sqlite."
         )
     return SqliteStore(config.data_dir)
-
-
-def _try_patterns(desk: Desk) -> None:
-    """A route that cannot be understood stops the start, not a submission. Raises `ConfigError`."""
-    for rule in desk.rules:
-        for group in rule.groups:
-            for condition in group:
-                if condition.operator is Operator.MATCHES_REGEX and desk.matcher is not None:
-                    desk.matcher(condition.value, "")
 
 
 def _fixed_roles(config: Config) -> dict[str, str]:
@@ -195,7 +180,7 @@ def _re2() -> Any:
         import re2
     except ImportError:
         raise ConfigError(
-            "A route with a regular expression needs the package google-re2, which is not installed. Nothing was "
-            'started. Run: pip install "secondpost[server]", or use "contains", "starts with" or "ends with".'
+            "A route with a regular expression needs the package google-re2, which is not installed. "
+            'Run: pip install "secondpost[server]", or use "contains", "starts with" or "ends with".'
         ) from None
     return re2

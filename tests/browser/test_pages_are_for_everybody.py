@@ -15,6 +15,8 @@ PATHS = [
     "/account", "/account/codes", "/settings/access", "/settings/access/user?email=ada@example.com",
     "/settings/access/user/remove?email=ada@example.com", "/settings/access/audit",
     "/settings/access/revoke?kind=credential&name=shop",
+    "/settings/routing", "/settings/routing/new", "/settings/routing/{route}", "/settings/routing/{route}/delete",
+    "/settings/routing/try",
 ]  # fmt: skip
 SHOTS = os.environ.get("SCREENSHOTS")  # a folder: pictures of every page are put there, to be looked at
 
@@ -39,9 +41,15 @@ def test_every_page_is_accessible_and_narrow(scheme, tmp_path, primary, backup, 
         page.goto("/sign-in")
         _look(page, scheme, "sign-in")
         set_up(page, gateway)
+        route = _make_route(page)
         for path in PATHS:
-            page.goto(path.format(name="second"))
-            _look(page, scheme, path)
+            page.goto(path.format(name="second", route=route))
+            _look(page, scheme, path.replace("{route}", "route"))
+        page.goto("/settings/routing/try")
+        page.get_by_label("A message, or its header").fill("Subject: Your invoice\nTo: anna@example.com")
+        page.get_by_role("button", name="Try it").click()
+        page.get_by_text("matches, and decides").wait_for()
+        _look(page, scheme, "tried")
         page.goto("/settings/connections/new")
         page.get_by_role("button", name="Save Settings").click()
         page.get_by_text("Nothing was saved.").wait_for()
@@ -50,6 +58,20 @@ def test_every_page_is_accessible_and_narrow(scheme, tmp_path, primary, backup, 
         page.get_by_role("button", name="Send Email").click()
         page.get_by_text("Success!").wait_for()
         _look(page, scheme, "tested")
+
+
+def _make_route(page):
+    """A route with two groups and a rule that is wrong at first; its id."""
+    page.goto("/settings/routing/new")
+    page.get_by_label("Name").fill("Invoices")
+    page.get_by_role("button", name="Save Settings").last.click()
+    page.get_by_text("Give a value to compare with").wait_for()
+    page.get_by_label("Value").fill("invoice")
+    page.get_by_role("button", name="Add New Group").click()
+    page.get_by_label("Value").nth(1).fill("bill")
+    page.get_by_role("button", name="Save Settings").last.click()
+    link = page.get_by_role("link", name="Edit Invoices").get_attribute("href")
+    return link.rpartition("/")[2]
 
 
 def _look(page, scheme, name):

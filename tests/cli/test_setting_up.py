@@ -130,10 +130,12 @@ CONDITION = {"property": "subject", "operator": "contains", "value": "invoice"}
 
 def test_routes_are_listed_and_explained(run, ask, gateway, folder):
     rule = {"name": "Invoices", "connection": "second", "enabled": True, "any": [{"all": [CONDITION, CONDITION]}]}
-    gateway.answers["routes_list"] = [rule, rule | {"enabled": False}]
+    rule |= {"id": "", "locked": True, "origin": "secondpost.toml", "skipped": ""}
+    gateway.answers["routes_list"] = [rule, rule | {"enabled": False, "skipped": "it is switched off"}]
     output = run("routes", "list").output
     assert "Invoices" in output
-    assert "switched off" in output
+    assert "(skipped: it is switched off)" in output
+    assert "secondpost.toml" in output
     told = {
         "name": "Invoices",
         "skipped": "",

@@ -1,31 +1,40 @@
 """Connections of a running gateway: what is locked, what is in use, how a test goes, and that no mail is lost."""
 
+import re
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from secondpost.core import breaker, routing
+from secondpost.core import breaker
 from secondpost.core.connection import Connection, FromRules
 from secondpost.core.outcome import Deferred, Fault, Rejected, Unclear
 from secondpost.core.suppression import List
 from secondpost.errors import ConfigError, Refusal, SecondpostError
 from secondpost.service.connections import KIND, Connections
+from secondpost.service.routes import Routes
 from tests.service.conftest import DOWN, Office, ScriptedMailer, held
 
 
 def parse(name: str, fields: Any) -> Connection:
     if fields.get("mailer") != "scripted":
         raise ConfigError(f"connections.{name}.mailer: unknown mailer.")
-    settings = {key: value for key, value in fields.items() if key not in ("mailer", "nickname", "enabled", "sender")}
+    settings = {
+        key: value for key, value in fields.items() if key not in ("mailer", "nickname", "enabled", "sender", "backups")
+    }
     return Connection(
         name=name,
         mailer="scripted",
         nickname=fields.get("nickname", ""),
         enabled=fields.get("enabled", True),
+        backups=tuple(fields.get("backups", ())),
         sender=FromRules(email=fields.get("sender", "")),
         settings=MappingProxyType(settings),
     )
+
+
+def matcher(pattern: str, text: str) -> bool:
+    return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 def connections_of(office: Office, *fixed: str, named: tuple[str, ...] = (), **roles: str) -> Connections:
@@ -43,6 +52,7 @@ def connections_of(office: Office, *fixed: str, named: tuple[str, ...] = (), **r
     office.connect(primary="", backup="")
     return Connections(
         store=office.store, desk=office.desk, worker=office.worker, trials=office.trials, now=office.clock,
+        routes=Routes(office.store, office.desk, matcher),
         find=lambda _: Kept, parse=parse, require=require, origin=lambda path: f"the file ({path})",
         fixed={name: parse(name, {"mailer": "scripted"}) for name in fixed}, fixed_roles=roles,
     )  # fmt: skip
@@ -268,24 +278,23 @@ async def test_a_connection_that_comes_back_with_other_settings_is_not_blamed_fo
 
 # Routes ---------------------------------------------------------------------------------------------------------------
 
-CONTENT = b"From: shop@example.com\r\nTo: a@example.net\r\nSubject: your invoice\r\n\r\nhi\r\n"
 
-
-async def test_why_a_message_takes_its_route_is_explained(office, connections):
-    condition = {"property": "subject", "operator": "contains", "value": "invoice"}
-    rule = {"name": "Invoices", "connection": "third", "any": [{"all": [condition]}], "enabled": True}
-    office.desk.rules = [routing.parse(rule)]
-    told = connections.explain(CONTENT, "", ())
-    assert (told["route"], told["connections"], told["blocked"]) == ("Invoices", ["third", "second"], "")
-    assert told["rules"][0]["chosen"]
-    assert connections.rules() == [rule]
-    assert connections.explain(CONTENT.replace(b"invoice", b"order"), "", ())["connections"] == ["main", "second"]
-
-
-async def test_a_connection_that_a_route_uses_is_in_use(office, connections):
-    office.desk.rules = [routing.parse({"name": "Invoices", "connection": "third", "any": []})]
+async def test_a_connection_that_a_route_uses_is_replaced_there_before_it_goes(office, connections):
+    await connections.routes.put("", {"name": "Invoices", "connection": "third", "backups": ["second", "main"]})
     with pytest.raises(SecondpostError, match=r"in use \(route Invoices\)"):
         await connections.remove("third", None)
+    await connections.remove("third", "second")
+    (rule,) = connections.routes.kept.values()
+    assert (rule.connection, rule.backups) == ("second", ("main",))
+
+
+async def test_a_connection_that_is_another_ones_own_backup_is_replaced_there_before_it_goes(office, connections):
+    await connections.change("main", {"mailer": "scripted", "backups": ["third", "second"]})
+    with pytest.raises(SecondpostError, match=r"in use \(backup of main\)"):
+        await connections.remove("third", None)
+    await connections.remove("third", "second")
+    assert connections.known("main").backups == ("second",)
+    assert connections.known("second").backups == ()
 
 
 # Verifying and testing ------------------------------------------------------------------------------------------------

@@ -13,7 +13,18 @@ from starlette.routing import BaseRoute, Route
 
 from secondpost.admin import guard, templating
 from secondpost.admin.origins import Origins
-from secondpost.admin.pages import access, account, clients, connections, email_test, entrance, general, people
+from secondpost.admin.pages import (
+    access,
+    account,
+    clients,
+    connections,
+    email_test,
+    entrance,
+    general,
+    people,
+    routing,
+    try_routing,
+)
 from secondpost.admin.permissions import TABLE
 from secondpost.admin.throttle import Throttle
 from secondpost.admin.visit import Visit
@@ -25,6 +36,8 @@ PAGES: dict[str, Page] = {
     **account.PAGES,
     **general.PAGES,
     **connections.PAGES,
+    **try_routing.PAGES,
+    **routing.PAGES,
     **access.PAGES,
     **people.PAGES,
     **clients.PAGES,

@@ -25,17 +25,17 @@ def _table(rules: list[dict[str, Any]]) -> None:
         output.say("There are no routes: all mail goes by the Primary Connection.")
         return
     cells = [
-        [number, rule.get("name") or "–", _target(rule), _conditions(rule.get("any", []))]
+        [number, rule["name"] or "–", _target(rule), _conditions(rule["any"]), rule["origin"]]
         for number, rule in enumerate(rules, 1)
     ]
-    output.table(["#", "route", "sends by", "if"], cells, wrap=["if"])
+    output.table(["#", "route", "sends by", "if", "set by"], cells, wrap=["if"])
     output.say("\nMail that matches no route goes by the Primary Connection.")
 
 
 def _target(rule: dict[str, Any]) -> str:
-    if not rule.get("enabled", True):
-        return "(switched off)"
-    return "blocked" if rule.get("block") else str(rule.get("connection") or "–")
+    if rule["skipped"]:
+        return f"(skipped: {rule['skipped']})"
+    return "blocked" if rule.get("block") else str(rule["connection"])
 
 
 def _conditions(groups: list[dict[str, Any]]) -> str:

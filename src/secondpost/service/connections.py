@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from secondpost.core import limits, routing
+from secondpost.core import limits
 from secondpost.core import message as rfc5322
 from secondpost.core.connection import Connection
 from secondpost.core.delivery import Move
@@ -20,6 +20,7 @@ from secondpost.service import compose
 from secondpost.service.desk import Desk
 from secondpost.service.diagnosis import diagnose
 from secondpost.service.line import Line
+from secondpost.service.routes import Routes
 from secondpost.service.submit import Draft, Submit, lease_of
 from secondpost.service.trial import Trials
 from secondpost.service.worker import Worker
@@ -38,6 +39,7 @@ class Connections:
     desk: Desk
     worker: Worker
     trials: Trials
+    routes: Routes
     now: Callable[[], datetime]
     find: Callable[[str], type[Mailer]]
     parse: Callable[[str, Mapping[str, Any]], Connection]
@@ -121,26 +123,6 @@ class Connections:
     def backup(self) -> dict[str, Any]:
         locked = "backup" in self.fixed_roles
         return {"backup": self.desk.backup or None, "locked": locked, "origin": self.origin("backup")}
-
-    def rules(self) -> list[dict[str, Any]]:
-        return [routing.to_dict(rule) for rule in self.desk.rules]
-
-    def explain(self, content: bytes, sender: str, recipients: tuple[str, ...]) -> dict[str, Any]:
-        """Which route a message would take, and why."""
-        head, body = rfc5322.split(content)
-        summary = rfc5322.summarize(head)
-        message = rfc5322.Message(head, body)
-        facts = routing.facts(
-            summary, message, sender=sender or summary.from_email, recipients=recipients or summary.to, client=""
-        )
-        rule = routing.first(self.desk.rules, facts, self.desk.connections, self.desk.matcher)
-        verdict = self.desk.verdict(rule)
-        return {
-            "route": rule.name if rule else None,
-            "connections": list(verdict.connections),
-            "blocked": verdict.blocked,
-            "rules": routing.explain(self.desk.rules, facts, self.desk.connections, self.desk.matcher),
-        }
 
     # Changing ------------------------------------------------------------------------------------------------------
 
@@ -226,22 +208,34 @@ class Connections:
         await self.load()
 
     async def _replace(self, name: str, replacement: str) -> None:
-        """Give its roles to another connection. The backup that becomes primary leaves no backup."""
-        self.known(replacement)
+        """Give its uses to another connection. The backup that becomes primary leaves no backup."""
         if replacement == name:
             raise SecondpostError(f"{name!r} cannot replace itself. Name another connection with --replacement.")
         if name == self.desk.backup:
-            await self.set_backup(replacement)
-            return
-        await self._give("primary", replacement)
-        if replacement == self.desk.backup and "backup" not in self.fixed_roles:
-            await self._give("backup", None)
+            self.check_backup(replacement)  # before anything is changed
+        elif not self.known(replacement).enabled:
+            raise SecondpostError(f"{replacement!r} is switched off. Switch it on first, or choose another.")
+        await self.routes.replace(name, replacement)
+        await self._replace_in_chains(name, replacement)
+        if name == self.desk.backup:
+            await self._give("backup", replacement)
+        if name == self.desk.primary:
+            await self._give("primary", replacement)
+            if replacement == self.desk.backup and "backup" not in self.fixed_roles:
+                await self._give("backup", None)
+
+    async def _replace_in_chains(self, name: str, replacement: str) -> None:
+        """In other connections' own backup chains; a connection is no backup of itself."""
+        for other, kept in self.kept.items():
+            if other != name and name in (chain := kept.get("backups", ())):
+                places = dict.fromkeys(replacement if one == name else one for one in chain)
+                await self.store.put(KIND, other, {**kept, "backups": [one for one in places if one != other]})
 
     def uses(self, name: str) -> Sequence[str]:
         uses = ["primary"] if name == self.desk.primary else []
         if name == self.desk.backup:
             uses.append("backup")
-        uses += [f"route {rule.name}" for rule in self.desk.rules if name in (rule.connection, *rule.backups)]
+        uses += self.routes.uses(name)
         return uses + [f"backup of {one.name}" for one in self.desk.connections.values() if name in one.backups]
 
     async def set_backup(self, name: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
 from secondpost.errors import SecondpostError
-from secondpost.service import compose, present, suppressions
+from secondpost.service import compose, present, routes, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.keys import USUAL, Keys
@@ -53,7 +53,7 @@ class Operations:
 
     async def load(self) -> None:
         """Read what is kept in the store, once it is open."""
-        for part in (self.credentials, self.keys, self.suppressions, self.connections):
+        for part in (self.credentials, self.keys, self.suppressions, self.connections, self.connections.routes):
             await part.load()
 
     def named(self, name: str) -> Callable[..., Awaitable[Any] | AsyncIterator[Any]]:
@@ -83,12 +83,13 @@ class Operations:
         return await self.connections.set_backup(name)
 
     async def routes_list(self) -> list[dict[str, Any]]:
-        return self.connections.rules()
+        return self.connections.routes.show()
 
     async def routes_explain(
         self, content: str, sender: str = "", recipients: list[str] | None = None
     ) -> dict[str, Any]:
-        return self.connections.explain(base64.b64decode(content), sender, tuple(recipients or ()))
+        found = routes.pasted(base64.b64decode(content), sender=sender, recipients=tuple(recipients or ()))
+        return self.connections.routes.explain(found, self.connections.desk.rules)
 
     # Queue and log -------------------------------------------------------------------------------------------------
 

@@ -53,3 +53,64 @@ document.addEventListener("keydown", (event) => {
     }
   }
 });
+
+// Smart Routing: rules and groups come and go without a round trip; what is sent is the same as without this.
+const groups = document.querySelector("[data-groups]");
+
+function fit(rule) {
+  const [property, operator] = rule.querySelectorAll("select");
+  const chosen = property.selectedOptions[0];
+  const kind = "number" in chosen.dataset ? "number" : "text";
+  for (const option of operator.options) option.hidden = option.disabled = !["both", kind].includes(option.dataset.for);
+  if (operator.selectedOptions[0].disabled) operator.value = "is";
+  rule.querySelector("input").placeholder = chosen.dataset.hint ?? "";
+}
+
+function fresh(rule) {
+  const copy = rule.cloneNode(true);
+  copy.querySelector(".error")?.remove();
+  const input = copy.querySelector("input");
+  input.value = "";
+  input.removeAttribute("aria-invalid");
+  for (const select of copy.querySelectorAll("select")) select.selectedIndex = 0;
+  fit(copy);
+  return copy;
+}
+
+function addGroup(last) {
+  const group = last.cloneNode(true);
+  const number = Number(last.dataset.group) + 1;
+  group.dataset.group = number;
+  group.querySelector("legend").textContent = `or group ${number + 1}`;
+  const [rule, ...rest] = group.querySelectorAll(".rule");
+  for (const other of rest) other.remove();
+  rule.replaceWith(fresh(rule));
+  for (const field of group.querySelectorAll("[name*='.']")) field.name = field.name.replace(/\d+$/, number);
+  last.after(group);
+  return group;
+}
+
+if (groups?.querySelector(".rule")) {
+  const form = groups.closest("form");
+  for (const rule of groups.querySelectorAll(".rule")) fit(rule);
+  groups.addEventListener("change", (event) => event.target.name.startsWith("property.") && fit(event.target.closest(".rule")));
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    const group = button?.closest(".group");
+    let made;
+    if (button && "and" in button.dataset) {
+      made = fresh(group.querySelector(".rule"));
+      button.parentElement.before(made);
+    } else if (button && "addGroup" in button.dataset) made = addGroup(groups.lastElementChild);
+    else if (button && "remove" in button.dataset) {
+      if (groups.querySelectorAll(".rule").length === 1) {
+        button.value = "remove.0.0";
+        return; // the last one is the server's, as is every other button
+      }
+      button.closest(".rule").remove();
+      if (!group.querySelector(".rule")) group.remove();
+    } else return;
+    event.preventDefault();
+    made?.querySelector("select").focus();
+  });
+}
