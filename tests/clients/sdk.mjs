@@ -33,7 +33,7 @@ const sdks = {
   },
   async "mailgun-mime"() {
     const client = new Mailgun(FormData).client({ username: "api", key, url });
-    const parts = 'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nIt is on its way.\r\n--b\r\n';
+    const parts = 'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nIt is on its way.\r\n--b\r\n';
     const end = 'Content-Type: text/plain\r\nContent-Disposition: attachment; filename="a.txt"\r\n\r\nfile\r\n--b--\r\n';
     const message = `From: ${from}\r\nTo: ${to}\r\nSubject: ${subject}\r\nMIME-Version: 1.0\r\n${parts}${end}`;
     return (await client.messages.create("example.com", { from, to: [to], subject, message })).id;
