@@ -3,7 +3,8 @@
 TYPE_CHECKING = False  # type checkers know the name; importing it would cost secondpost-sendmail half its start
 if TYPE_CHECKING:
     from secondpost.errors import ConfigError, IdempotencyConflict, Malformed, NotAccepted, Refusal, SecondpostError
-    from secondpost.library.post import Post, open  # noqa: A004  # secondpost.open
+    from secondpost.library.opening import open  # noqa: A004  # secondpost.open
+    from secondpost.library.post import Post
     from secondpost.library.result import Attempt, Recipient, Result
 
 __version__ = "0.1.0"
@@ -26,7 +27,8 @@ __all__ = [
 _ERRORS = ("ConfigError", "IdempotencyConflict", "Malformed", "NotAccepted", "Refusal", "SecondpostError")
 _HOMES = {
     **dict.fromkeys(_ERRORS, "secondpost.errors"),
-    **dict.fromkeys(("Post", "open"), "secondpost.library.post"),
+    "Post": "secondpost.library.post",
+    "open": "secondpost.library.opening",
     **dict.fromkeys(("Attempt", "Recipient", "Result"), "secondpost.library.result"),
 }
 

@@ -5,16 +5,19 @@ Rule: all of it runs in one event loop in one background thread, which is made a
 
 import asyncio
 import atexit
+import concurrent.futures.thread  # noqa: F401  # before `_at_exit` is registered: whoever came last is called first
+import functools
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from secondpost.errors import SecondpostError
+from secondpost.library import opening
 from secondpost.library import post as library
-from secondpost.library.result import Result
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _lock = threading.Lock()
@@ -58,21 +61,32 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+def _waiting(
+    method: Callable[Concatenate[library.Post, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate["Post", P], T]:
+    """The same method without await."""
+
+    @functools.wraps(method)
+    def wait(self: "Post", /, *given: P.args, **named: P.kwargs) -> T:
+        return run(method(self.inner, *given, **named))
+
+    return wait
+
+
 class Post:
-    """As `secondpost.Post`, without await."""
+    """As `secondpost.Post`, without await. Any thread may call it."""
 
     def __init__(self, inner: library.Post) -> None:
-        self._inner = inner
+        self.inner = inner
         _posts.append(self)
 
-    def send(self, *message: Any, **parts: Any) -> Result:
-        """Takes what `secondpost.Post.send` takes."""
-        return run(self._inner.send(*message, **parts))
-
-    def close(self) -> None:
-        run(self._inner.close())
+    send = _waiting(library.Post.send)
+    find = _waiting(library.Post.find)
+    start = _waiting(library.Post.start)
+    close = _waiting(library.Post.close)
 
     def __enter__(self) -> Self:
+        self.start()
         return self
 
     def __exit__(
@@ -81,13 +95,22 @@ class Post:
         self.close()
 
 
-def open(*file: Any, **settings: Any) -> Post:  # noqa: A001  # as secondpost.open
-    """Takes what `secondpost.open` takes. Raises `ConfigError`."""
-    return Post(library.open(*file, **settings))
+def _opening(function: Callable[P, library.Post]) -> Callable[P, Post]:
+    @functools.wraps(function)
+    def opened(*given: P.args, **named: P.kwargs) -> Post:
+        return Post(function(*given, **named))
+
+    return opened
 
 
-@atexit.register
+open = _opening(opening.open)  # noqa: A001  # as secondpost.open
+
+
 def _at_exit() -> None:
     if _loop is not None:
         for post in _posts:
             post.close()
+
+
+# While threads may still be started, which closing a queue needs; `atexit` comes too late for that.
+getattr(threading, "_register_atexit", atexit.register)(_at_exit)

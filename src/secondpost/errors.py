@@ -19,7 +19,10 @@ SecondpostError
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from secondpost.library.result import Result
 
 
 class SecondpostError(Exception):
@@ -96,7 +99,7 @@ class HookRefused(SecondpostError):
 class NotAccepted(SecondpostError):
     """Nobody took the message for some recipient, and nobody will. `result` says who did what."""
 
-    def __init__(self, text: str, result: object) -> None:
+    def __init__(self, text: str, result: "Result") -> None:
         super().__init__(text)
         self.result = result
 

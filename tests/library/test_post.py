@@ -148,7 +148,7 @@ async def test_what_is_wrong_is_refused_before_anything_is_sent(post, primary, w
 
 def test_a_wrong_setting_is_told_and_may_not_stand_beside_a_file():
     with pytest.raises(secondpost.ConfigError, match="did you mean"):
-        secondpost.open(primery="smtp://127.0.0.1:1")
+        secondpost.open(primery="smtp://127.0.0.1:1")  # type: ignore[call-arg]
     with pytest.raises(secondpost.ConfigError, match="not both"):
         secondpost.open("secondpost.toml", primary="smtp://127.0.0.1:1")
 

@@ -90,7 +90,7 @@ class Direct:
         if (known := self._known.get(draft.key)) is not None:
             if known[0] != told:
                 raise IdempotencyConflict(draft.key)
-            return replace(await asyncio.shield(known[1]), duplicate=True)
+            return result.repeated(await asyncio.shield(known[1]))
         return await self._send_once(draft, seconds, told)
 
     async def _send_once(self, draft: Draft, seconds: float, told: str) -> Result:
@@ -131,6 +131,10 @@ class Direct:
         assert entry is not None
         return result.of(entry, reasons=reasons)
 
+    async def find(self, id: int) -> Result | None:  # noqa: ARG002  # as the others
+        """Nothing is kept: `send` has told all."""
+        return None
+
     async def _on_trial(self) -> None:
         """No connection is trusted now: this message is the trial of those that it is not known to be useless for."""
         now = self.core.operations.submit.now()
@@ -138,3 +142,16 @@ class Direct:
             if line.breaker.state is breaker.State.OPEN and not line.breaker.reason.startswith("account"):
                 line.breaker = breaker.signed_in(line.breaker, now)
         await self.core.worker.refill()
+
+
+class Rehearsal(Direct):
+    """On a test's stage: what a queue or a gateway would go on with is carried at once, and told as queued."""
+
+    async def send(self, draft: Draft, seconds: float) -> Result:
+        done = await super().send(draft, seconds)
+        waiting = {"accepted", "deferred", "unclear"}
+        return result.told(
+            done.id,
+            [replace(it, state="queued") if it.state in waiting else it for it in done.recipients.values()],
+            done.attempts,
+        )

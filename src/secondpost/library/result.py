@@ -3,8 +3,8 @@
 Rule: accepted means that a provider has it for every recipient; unclear is never called a failure, nor a success.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from secondpost.core.message import id_text
 from secondpost.errors import NotAccepted
 from secondpost.store.base import LogEntry
 
-Fate = Literal["accepted", "unclear", "rejected", "deferred", "withheld"]
+Fate = Literal["accepted", "queued", "unclear", "rejected", "deferred", "withheld"]
 
 _FATES: dict[State, Fate] = {
     State.ACCEPTED: "accepted",
@@ -22,12 +22,21 @@ _FATES: dict[State, Fate] = {
     State.REJECTED: "rejected",
     State.CANCELLED: "withheld",
 }
-WORST: tuple[Fate, ...] = ("unclear", "deferred", "rejected", "withheld", "accepted")
+# In a queue the worker goes on: what is not over waits.
+QUEUED: dict[State, Fate] = {
+    **_FATES,
+    State.WAITING: "queued",
+    State.LEASED: "queued",
+    State.SENDING: "queued",
+}
+WORST: tuple[Fate, ...] = ("unclear", "deferred", "rejected", "withheld", "queued", "accepted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """One recipient. deferred: nobody took it now, nothing was sent; withheld: a rule or a list forbids it."""
+    """One recipient. queued: on disk, and sent as soon as a connection can; deferred: nobody took it, and nothing will
+    be sent; withheld: a rule or a list forbids it.
+    """
 
     address: str
     state: Fate
@@ -61,6 +70,11 @@ class Result:
         return self.state == "accepted"
 
     @property
+    def queued(self) -> bool:
+        """It is on disk, here or at the gateway, and will be sent."""
+        return self.state == "queued"
+
+    @property
     def unclear(self) -> bool:
         """The last byte left and no answer came: sending it again may make a second copy."""
         return self.state == "unclear"
@@ -74,21 +88,34 @@ class Result:
         return self
 
 
-def of(entry: LogEntry, *, reasons: Mapping[int, str]) -> Result:
+def of(
+    entry: LogEntry, *, fates: Mapping[State, Fate] = MappingProxyType(_FATES), reasons: Mapping[int, str] | None = None
+) -> Result:
     """What the log says. `reasons`: why deliveries were withdrawn, by their number."""
-    recipients = [_recipient(row, reasons) for row in entry.deliveries]
+    recipients = [_recipient(row, fates, reasons or {}) for row in entry.deliveries]
+    attempts = [_attempt(row) for row in entry.attempts if row.get("outcomes")]
+    return told(id_text(entry.row.id), recipients, attempts)
+
+
+def told(id: str, recipients: Sequence[Recipient], attempts: Sequence[Attempt] = ()) -> Result:
+    """A result by what became of each recipient."""
     states = {it.state for it in recipients}
     return Result(
-        id=id_text(entry.row.id),
+        id=id,
         state=next(state for state in WORST if state in states),
         recipients=MappingProxyType({it.address: it for it in recipients}),
-        attempts=tuple([_attempt(row) for row in entry.attempts if row.get("outcomes")]),
+        attempts=tuple(attempts),
         connection=next((it.connection for it in reversed(recipients) if it.state == "accepted"), ""),
     )
 
 
-def _recipient(row: Mapping[str, Any], reasons: Mapping[int, str]) -> Recipient:
-    fate: Fate = "deferred" if row["number"] in reasons else _FATES.get(State(row["state"]), "deferred")
+def repeated(first: Result) -> Result:
+    """The result of a key that was used before."""
+    return replace(first, duplicate=True)
+
+
+def _recipient(row: Mapping[str, Any], fates: Mapping[State, Fate], reasons: Mapping[int, str]) -> Recipient:
+    fate: Fate = "deferred" if row["number"] in reasons else fates.get(State(row["state"]), "deferred")
     reply = row["reply"] or reasons.get(row["number"], "") or row["reason"]
     return Recipient(address=row["recipient"], state=fate, connection=row["connection"], reply=reply)
 

@@ -15,7 +15,7 @@ from secondpost.core import message as rfc5322
 from secondpost.core.fields import FIELD
 from secondpost.core.message import Message
 from secondpost.errors import Refusal
-from secondpost.service import form
+from secondpost.service import form, mime
 from secondpost.service.form import Attachment, Mailbox
 from secondpost.service.submit import Draft
 
@@ -77,8 +77,11 @@ def draft(
         connection=connection,
     )
     check.done()
-    it.content = _serialize(fields, _built(text, html, files))
-    it.digest = _digest(it, (fields, text, html), files) if key else ""
+    built = _built(text, html, files)
+    if key:
+        mime.bound(built, key)
+        it.digest = _digest(it, (fields, text, html), files)
+    it.content = _serialize(fields, built)
     return it
 
 
@@ -91,7 +94,7 @@ def _files(attachments: Sequence[Mapping[str, str]], check: form.Check) -> list[
 
 
 def _digest(it: Draft, words: object, files: Sequence[Attachment]) -> str:
-    """What was given, as a hash: the content made of it is never the same twice, since its boundaries are random."""
+    """What was given, as a hash."""
     told = (words, it.sender, it.recipients, it.priority, it.tag, it.metadata, it.due, [file[1:] for file in files])
     digest = hashlib.sha256(repr(told).encode())
     for file in files:

@@ -17,6 +17,7 @@ from secondpost.core.delivery import Move
 from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.priority import Priority
 from secondpost.errors import Fault, Malformed, Refusal, StoreError, StoreUnavailable
+from secondpost.service import form
 from secondpost.service.desk import Desk, Verdict
 from secondpost.service.worker import Worker
 from secondpost.store.base import Delivery, Lease, Receipt, Store, Submission
@@ -228,7 +229,7 @@ class Submit:
             route=verdict.connections,
             client=draft.client,
             entrypoint=draft.entrypoint,
-            notes=_notes(draft, verdict),
+            notes=_notes(draft, verdict, private.get("secondpost-metadata", "")),
             tag=draft.tag or private.get("secondpost-tag", "")[:200],
             key=draft.key or private.get("secondpost-idempotency-key", "")[:200],
             worker=self.worker.name if hold else "",
@@ -250,14 +251,24 @@ class Submit:
         self.worker.room.give(submission.message.size)
 
 
-def _notes(draft: Draft, verdict: Verdict) -> str:
+def _notes(draft: Draft, verdict: Verdict, field: str) -> str:
     """Why this route, the client's metadata, and whose failures it wants no report of (RFC 3461, NOTIFY)."""
     notes = dict(verdict.notes or {})
-    notes |= {METADATA: dict(draft.metadata)} if draft.metadata else {}
+    metadata = dict(draft.metadata or {}) or (_metadata(field) if field else {})
+    notes |= {METADATA: metadata} if metadata else {}
     if asked := draft.dsn:
         quiet = [to for to in draft.recipients if "FAILURE" not in asked.get(f"NOTIFY {to}", "FAILURE").upper()]
         notes |= {NO_REPORT: quiet} if quiet else {}
     return json.dumps(notes) if notes else ""
+
+
+def _metadata(field: str) -> dict[str, str]:
+    """What the header field says, as JSON. Raises `Refusal`."""
+    try:
+        given = json.loads(field)
+        return form.metadata("Secondpost-Metadata", {str(name): str(value) for name, value in given.items()})
+    except (ValueError, AttributeError, RecursionError):
+        raise form.wrong("Secondpost-Metadata", "Secondpost-Metadata is not a JSON object.") from None
 
 
 def _priority(asked: Priority | None, by_rule: Priority | None, field: str) -> Priority:

@@ -189,11 +189,14 @@ class Worker:
         task.add_done_callback(self._tasks.discard)
 
     async def _carry(self, line: Line) -> None:
-        """One carrier: takes one errand after another until it is dismissed."""
+        """One carrier: takes one errand after another until it is dismissed, or its loop is closed around it."""
+        task = asyncio.current_task()
         try:
             while (errand := await line.take()) is not None:
                 if not errand.over and not self.suspended:
                     await self._safely(errand, line)
+                    if task is not None and task.cancelling():
+                        return
                     continue
                 line.excuse(errand)
                 if not errand.over:

@@ -14,13 +14,13 @@ from secondpost.entrypoints.http_api.gate import Gate
 from secondpost.entrypoints.http_api.intake import Intake
 from secondpost.entrypoints.http_api.letters import Asked
 from secondpost.entrypoints.http_api.problems import Problem
-from secondpost.errors import Refusal, StoreUnavailable
+from secondpost.errors import Refusal
+from secondpost.service import large
 from secondpost.service.credentials import Client
 from secondpost.service.submit import Draft, Submit
 from secondpost.store.base import Receipt, Store
 
 T = TypeVar("T")
-BLOCK = 65_536  # what stays in memory of a large message
 LARGE = 262_144  # bytes from which on a body is worked on in a thread: meanwhile the others go on
 
 
@@ -59,30 +59,8 @@ class Counter:
                 raise Refusal(
                     552, "5.3.4", f"The message is larger than {self.intake.limit} bytes. Nothing was stored."
                 )
-        return await asyncio.shield(asyncio.gather(*map(self._take, drafts), return_exceptions=True))
-
-    async def _take(self, draft: Draft) -> Receipt:
-        if len(draft.content) <= BLOCK:
-            return await self.submit(draft)
-        return await self._take_large(draft)
-
-    async def _take_large(self, draft: Draft) -> Receipt:
-        """Only the first of a large message goes through the database; the rest has a file of its own."""
-        cut = max(BLOCK, draft.content.find(b"\r\n\r\n") + 4)
-        writer = self.store.tail(draft.id)
-        try:
-            for start in range(cut, len(draft.content), BLOCK):
-                await writer.write(draft.content[start : start + BLOCK])
-            if len(draft.content) > cut:
-                draft.tail = await writer.finish()
-                draft.content = draft.content[:cut]
-            receipt = await self.submit(draft)
-            if receipt.duplicate:
-                writer.abandon()
-            return receipt
-        except (Refusal, StoreUnavailable, OSError):
-            writer.abandon()  # surely not stored; after any other error the store may refer to it
-            raise
+        taking = [large.submit(self.submit, draft) for draft in drafts]
+        return await asyncio.shield(asyncio.gather(*taking, return_exceptions=True))
 
 
 async def work(size: int, do: Callable[..., T], *given: object) -> T:

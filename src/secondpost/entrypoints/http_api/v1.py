@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from secondpost.core import message as rfc5322
+from secondpost.core import words
 from secondpost.entrypoints.http_api import letters
 from secondpost.entrypoints.http_api.counter import Counter, work
 from secondpost.entrypoints.http_api.letters import Asked, Envelope, Letter, Letters
@@ -68,7 +69,8 @@ class V1:
         asked = self._asked(request)
         if request.headers.get("content-type", "message/rfc822").partition(";")[0].strip() != "message/rfc822":
             raise Problem(415, "Send the message as message/rfc822. Nothing was stored.")
-        to = [text.strip() for text in rcpt_to.split(",") if text.strip()]
+        to = [text.strip() for text in words.unicode(rcpt_to.encode("latin-1")).split(",") if text.strip()]
+        mail_from = None if mail_from is None else words.unicode(mail_from.encode("latin-1"))
         with await self.counter.intake.read(request) as body:
             id = self.operations.new_id()
             draft = await work(len(body), letters.raw, body, id, asked, Envelope(mail_from, to, connection))

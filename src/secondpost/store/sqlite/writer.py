@@ -99,7 +99,8 @@ class Writer:
                 f"The store failed by a fault of our own ({error!r}): this may not be stored. Please report it."
             )
             answers = [told] * len(asks)
-        self._loop.call_soon_threadsafe(self._resolve, asks, answers)
+        if not self._loop.is_closed():  # else nobody waits any more
+            self._loop.call_soon_threadsafe(self._resolve, asks, answers)
 
     def _resolve(self, asks: list[Ask], answers: list[Any]) -> None:
         for (_kind, _value, future), answer in zip(asks, answers, strict=True):
