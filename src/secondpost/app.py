@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from secondpost import diagnostics
 from secondpost.assembly import Core, build
 from secondpost.config import Config
-from secondpost.entrypoints import notify
+from secondpost.entrypoints import notify, webhooks
 from secondpost.entrypoints.control import Control
 from secondpost.entrypoints.http import HttpListener, Late, Pages
 from secondpost.entrypoints.metrics import Metrics
@@ -70,7 +70,9 @@ class Gateway:
         if (listen := self.config.http.listen) is not None:
             pages = Pages(core.store, Metrics(core.store, core.worker))
             self.web = Late(self._web)
-            self.http = HttpListener(pages.app(Mount("/", self.web)), listen.host, listen.port)
+            self.http = HttpListener(
+                pages.app(webhooks.route(core.operations.feedback), Mount("/", self.web)), listen.host, listen.port
+            )
         self.control = Control(core.operations, self.config.data_dir / "control.sock")
 
     def _web(self) -> ASGIApp:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secondpost.core.delivery import FINAL, Move, State, step
-from secondpost.core.event import Event, Kind, move, settlement
+from secondpost.core.event import Event, Kind, foremost, move, settlement
 
 NOW = datetime(2026, 8, 3, 10, 0, tzinfo=UTC)
 kinds = st.sampled_from(Kind)
@@ -33,3 +33,17 @@ def test_f53_events_late_twice_and_out_of_order_only_ever_settle_a_doubt_once(to
         if made is not None:
             state = step(state, made)
             assert state in FINAL
+
+
+# What is said of a delivery -------------------------------------------------------------------------------------------
+
+
+@given(st.permutations([Kind.DELIVERED, Kind.OPENED, Kind.BOUNCED, Kind.SENT]))
+def test_what_most_needs_to_be_known_does_not_depend_on_the_order(kinds):
+    assert foremost(kinds) is Kind.BOUNCED
+
+
+def test_a_complaint_outranks_everything_and_an_unknown_event_says_nothing():
+    assert foremost(list(Kind)) is Kind.COMPLAINED
+    assert foremost([Kind.UNKNOWN]) is None
+    assert foremost([]) is None

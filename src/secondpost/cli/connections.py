@@ -2,6 +2,7 @@
 
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -113,6 +114,21 @@ def _ask(key: str) -> str:
 
 def _added(row: dict[str, Any]) -> None:
     output.say(f"Added {row['title']}. Try it: secondpost connections verify {row['name']}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--renew", is_flag=True, help="Make a new address; the old one stops working at once.")
+def webhook(name: str, renew: bool) -> None:
+    """The address at which the provider can tell what became of mail. Enter it there, and keep it secret."""
+    here = frame()
+    here.answer(here.call("connections_webhook", name=name, renew=renew), _address)
+
+
+def _address(told: dict[str, str]) -> None:
+    output.say(told["url"])
+    if urlsplit(told["url"]).hostname in ("localhost", "127.0.0.1", "::1"):
+        click.echo("The provider cannot reach this name. Set [http] public_url to one that the world knows.", err=True)
 
 
 @command.command()

@@ -143,6 +143,8 @@ def _state(delivery: Entry, now: datetime) -> str:
     words = [delivery["state"]]
     if delivery.get("connection") and delivery["state"] in ("accepted", "unclear", "sending"):
         words.append(f"by {delivery['connection']}")
+    if delivery.get("told"):
+        words[-1] += f", {delivery['told']}"
     if delivery.get("possible_duplicate"):
         words.append("(possible duplicate)")
     text = " ".join(words)

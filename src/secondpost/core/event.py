@@ -3,6 +3,7 @@
 Rule: events come late, twice and out of order, so what they do never depends on the order in which they come.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -61,3 +62,15 @@ def settlement(event: Event) -> Move | None:
 def move(event: Event, state: State) -> Move | None:
     """The move that an event means for a delivery. Only a doubt is settled; a final state never changes."""
     return settlement(event) if state is State.UNCLEAR else None
+
+
+# What most needs to be known of a delivery comes first.
+_FOREMOST = (
+    Kind.COMPLAINED, Kind.BOUNCED, Kind.FAILED, Kind.REJECTED, Kind.UNSUBSCRIBED, Kind.CLICKED, Kind.OPENED,
+    Kind.DELIVERED, Kind.AUTORESPONDED, Kind.DEFERRED, Kind.SENT, Kind.QUEUED,
+)  # fmt: skip
+
+
+def foremost(kinds: Collection[Kind]) -> Kind | None:
+    """What is said of a delivery after all these events, in whatever order they came; None: they say nothing."""
+    return next((kind for kind in _FOREMOST if kind in kinds), None)

@@ -16,6 +16,7 @@ from secondpost.errors import SecondpostError
 from secondpost.service import compose, present, routes, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
+from secondpost.service.feedback import Feedback
 from secondpost.service.keys import USUAL, Keys
 from secondpost.service.sessions import Sessions
 from secondpost.service.submit import Draft, Submit
@@ -45,11 +46,13 @@ class Operations:
     users: Users = field(init=False)
     sessions: Sessions = field(init=False)
     verification: Verification = field(init=False)
+    feedback: Feedback = field(init=False)
 
     def __post_init__(self) -> None:
         self.users = Users(self.store, self.now)
         self.sessions = Sessions(self.store, self.now)
         self.verification = Verification(self.store, self.connections, self.now)
+        self.feedback = Feedback(self.store, self.worker, self.suppressions, self.now, self.url)
 
     async def load(self) -> None:
         """Read what is kept in the store, once it is open."""
@@ -75,6 +78,14 @@ class Operations:
 
     async def connections_remove(self, name: str, replacement: str | None = None) -> None:
         await self.connections.remove(name, replacement)
+        await self.feedback.forget(name)
+
+    async def connections_webhook(self, name: str, renew: bool = False) -> dict[str, str]:
+        """The URL at which the provider of a connection can tell what became of mail."""
+        connection = self.connections.known(name)
+        if not self.connections.find(connection.mailer).can.events:
+            raise SecondpostError(f"The provider of {name!r} tells nothing by webhooks.")
+        return {"name": name, "url": await self.feedback.address(name, renew=renew)}
 
     async def backup_show(self) -> dict[str, Any]:
         return self.connections.backup()

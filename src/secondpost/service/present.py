@@ -12,6 +12,7 @@ from secondpost.core import message as rfc5322
 from secondpost.core.delivery import State
 from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import SecondpostError
+from secondpost.service.feedback import told
 from secondpost.service.worker import Worker
 from secondpost.store.base import Depth, LogEntry, LogRow, Query
 
@@ -107,6 +108,7 @@ def status(states: Sequence[State]) -> str:
 
 def entry(entry: LogEntry, policies: Mapping[Priority, Policy]) -> dict[str, Any]:
     """Everything known of one message, with what will happen to what is not settled."""
+    later = told(entry.events)
     return {
         **row(entry.row),
         "sender": entry.row.sender,
@@ -115,7 +117,10 @@ def entry(entry: LogEntry, policies: Mapping[Priority, Policy]) -> dict[str, Any
         "tag": entry.tag,
         "expires": iso(entry.expires),
         "parent": rfc5322.id_text(entry.parent) if entry.parent else None,
-        "deliveries": [_delivery(delivery, policies[entry.row.priority]) for delivery in entry.deliveries],
+        "deliveries": [
+            _delivery(delivery, policies[entry.row.priority]) | {"told": later.get(delivery["number"])}
+            for delivery in entry.deliveries
+        ],
         "attempts": [_attempt(attempt) for attempt in entry.attempts],
         "events": [_plain(event) for event in entry.events],
     }
