@@ -225,6 +225,7 @@ async def test_verify_sends_nothing(mailer, peer):
     verdict = await mailer.verify()
     assert isinstance(verdict.outcome, Accepted), verdict
     assert verdict.phase is Phase.LOGIN
+    assert [(stage.name, stage.ok) for stage in verdict.stages] == [("TCP", True), ("Log-in", True)]
     assert not peer.taken
 
 
@@ -234,8 +235,10 @@ async def test_a_bad_key_is_an_account_fault_and_never_shown(name, peer):
     verdict, report = await mailer.verify(), await mailer.send(mail(), Crossing())
     await mailer.close()
     assert getattr(verdict.outcome, "fault", None) is Fault.ACCOUNT
+    assert (verdict.stages[-1].name, verdict.stages[-1].ok) == ("Log-in", False)
     assert told(report) == ["deferred account"]
-    for text in (verdict.transcript, report.transcript, verdict.outcome.reply, report.outcomes[0].reply):
+    stages = [stage.text for stage in verdict.stages]
+    for text in (*stages, verdict.transcript, report.transcript, verdict.outcome.reply, report.outcomes[0].reply):
         assert "a-revoked-key" not in text
     assert not peer.taken
 
@@ -266,6 +269,7 @@ async def test_a_server_that_is_not_there_is_unreachable(name, peer):
     await mailer.close()
     assert told(report) == ["deferred unreachable"]
     assert getattr(verdict.outcome, "fault", None) is Fault.UNREACHABLE
+    assert [(stage.name, stage.ok) for stage in verdict.stages] == [("TCP", False)]
 
 
 async def test_nobody_is_rejected_for_what_is_not_theirs(mailer, peer):

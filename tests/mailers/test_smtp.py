@@ -504,6 +504,10 @@ async def test_a_good_certificate_is_good(certificates, tmp_path, implicit):
         assert told(await mailer.send(large, Crossing())) == ["accepted"]
         verdict = await mailer.verify()
         assert verdict.details["tls"].startswith("TLSv1.")
+        assert [(stage.name, stage.ok) for stage in verdict.stages] == [
+            ("DNS", True), ("TCP", True), ("TLS", True), ("Log-in", True),
+        ]  # fmt: skip
+        assert verdict.stages[-1].text == "signed in as shop"
     assert provider.violations == []
     assert set(provider.copies.values()) == {1}
 
@@ -605,12 +609,21 @@ async def test_verify_signs_in_and_sends_nothing(provider):
     assert verdict.details["greeting"].startswith("220 ")
     await asyncio.sleep(0.05)
     assert set(provider.commands) == {"EHLO", "QUIT"}
+    assert [(stage.name, stage.ok) for stage in verdict.stages] == [("DNS", True), ("TCP", True), ("Log-in", True)]
 
 
 async def test_verify_says_what_is_wrong():
     verdict = await Smtp(connection(host=HOST, port=free_port(), encryption="none")).verify()
     assert verdict.outcome == Deferred(Fault.UNREACHABLE, verdict.outcome.reply)
     assert verdict.phase is Phase.CONNECT
+    assert [(stage.name, stage.ok) for stage in verdict.stages] == [("DNS", True), ("TCP", False)]
+
+
+async def test_verify_of_a_name_that_does_not_resolve_fails_at_dns():
+    verdict = await Smtp(connection(host="nowhere.invalid", encryption="none")).verify()
+    (stage,) = verdict.stages
+    assert (stage.name, stage.ok) == ("DNS", False)
+    assert "does not resolve" in stage.text
 
 
 # ── settings ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -304,7 +304,7 @@ async def test_verifying_signs_in_and_sends_nothing(office, connections):
     (told,) = await connections.verify("main")
     assert told == {
         "name": "main", "ok": True, "phase": "login", "reply": "ready", "advice": None,
-        "transcript": "S: 220 hello", "details": {"tls": "TLSv1.3"},
+        "stages": [], "transcript": "S: 220 hello", "details": {"tls": "TLSv1.3"},
     }  # fmt: skip
     office.mailers["second"].refuse = Deferred(Fault.ACCOUNT, "535 no")
     assert [row["ok"] for row in await connections.verify(None)] == [True, False, True]

@@ -89,11 +89,22 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage on the way in: DNS, TCP, TLS, Log-in. `text`: what showed that it worked, or why it did not."""
+
+    name: str
+    ok: bool
+    text: str
+    ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The result of signing in without sending. `outcome` is Accepted when the connection is usable."""
 
     outcome: Outcome
     phase: Phase
+    stages: tuple[Stage, ...] = ()  # as far as it got; the last one tells what failed
     transcript: str = ""
     details: Mapping[str, str] | None = None  # what was learned: TLS version, greeting, extensions, quota
 

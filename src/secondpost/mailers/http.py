@@ -135,7 +135,10 @@ class HttpMailer:
         answer = await self._ask(self.api.verify(self._values))
         if answer.response is None:
             assert answer.outcome is not None
-            return Verdict(outcome=answer.outcome, phase=answer.phase, transcript=answer.transcript)
+            return Verdict(
+                outcome=answer.outcome, phase=answer.phase, stages=tuple(answer.stages.passed),
+                transcript=answer.transcript,
+            )  # fmt: skip
         try:
             outcome, details = self.api.verified(answer.response)
         except Exception:
@@ -143,8 +146,12 @@ class HttpMailer:
             outcome, details = by_status(answer.response), {}
         if isinstance(outcome, Unclear):  # nothing was sent: there is nothing to doubt
             outcome = Deferred(Fault.UNREACHABLE, outcome.reply)
-        details = {**answer.details, **details}
-        return Verdict(outcome=outcome, phase=answer.phase, transcript=answer.transcript, details=details)
+        ok = isinstance(outcome, Accepted)
+        answer.stages.note("Log-in", f"{self.title} knows the key" if ok else outcome.reply, ok=ok)
+        return Verdict(
+            outcome=outcome, phase=answer.phase, stages=tuple(answer.stages.passed), transcript=answer.transcript,
+            details={**answer.details, **details},
+        )  # fmt: skip
 
     async def look(self, sought: Sought) -> Mapping[str, str] | None:
         """Recipients for whom they surely have it; None when there was no answer that can be read."""

@@ -23,6 +23,7 @@ from secondpost.core.outcome import Deferred, Fault, Outcome, Phase, Unclear
 from secondpost.errors import ConfigError
 from secondpost.mailers.api import Request, Response
 from secondpost.mailers.base import Crossing
+from secondpost.mailers.stages import Stages
 
 USER_AGENT: Final = "Secondpost (+https://pypi.org/project/secondpost/)"  # some providers refuse requests without one
 KEEP_ALIVE: Final = 5.0  # seconds: a kept connection that they have just closed would look like a doubt
@@ -46,6 +47,7 @@ class Answer:
     transcript: str = ""
     abandoned: bool = False
     details: Mapping[str, str] = field(default_factory=dict)
+    stages: Stages = field(default_factory=Stages)
 
 
 class Line:
@@ -68,7 +70,9 @@ class Line:
         """Carry a request. With `crossing`, its last byte is the point of no return."""
         url = self._url(request.url)
         if (refused := self._egress(url)) is not None:
-            return Answer(phase=Phase.CONNECT, outcome=refused)
+            stages = Stages()
+            stages.note("DNS", refused.reply, ok=False)
+            return Answer(phase=Phase.CONNECT, outcome=refused, stages=stages)
         session = await self._ready()
         if crossing is not None:
             crossing.prepare()
@@ -112,7 +116,7 @@ class Line:
         there, asked = urlsplit(self._host), urlsplit(url)
         return urlunsplit((there.scheme, there.netloc, asked.path, asked.query, ""))
 
-    def _egress(self, url: str) -> Outcome | None:
+    def _egress(self, url: str) -> Deferred | None:
         """Whether an address that stands in the URL itself may be used; names are looked at when they are resolved."""
         parts = urlsplit(url)
         if self._private:
@@ -132,6 +136,7 @@ class Line:
         return Answer(
             phase=flight.phase, response=response, outcome=outcome, abandoned=flight.abandoned,
             transcript=self._transcript(flight, url, request, response, outcome), details=flight.details,
+            stages=flight.stages,
         )  # fmt: skip
 
     def _masked(self, response: Response) -> Response:
@@ -179,6 +184,7 @@ class Flight:
         self.abandoned = self.reused = self.held = False
         self.died_of_age = False
         self.details: dict[str, str] = {}
+        self.stages = Stages()
         self._times = timeouts
         self._clock: asyncio.Timeout | None = None
         loop = asyncio.get_running_loop()
@@ -226,6 +232,9 @@ class Flight:
         self._within(self._times.command.total_seconds())
         if connection.transport and (tls := connection.transport.get_extra_info("ssl_object")):
             self.details["TLS"] = tls.version()
+            self.stages.note("TCP and TLS", f"connected by {tls.version()}, and the certificate is right")
+        else:
+            self.stages.note("TCP", "connected")
 
     def answered(self, response: aiohttp.ClientResponse) -> None:
         """The status is known: whatever happens to the rest, it stands."""
@@ -249,6 +258,8 @@ class Flight:
             return
         if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError):
             self.phase = Phase.TLS
+        unnamed = isinstance(error, aiohttp.ClientConnectorDNSError)
+        self.stages.fail(self.phase, text, connecting="DNS" if unnamed else "TCP")
         self.died_of_age = self.reused and isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
         self.outcome = Deferred(Fault.UNREACHABLE, text)
 
@@ -313,6 +324,7 @@ class _Resolver(AbstractResolver):
         allowed = found if self._private else [one for one in found if not _is_private(one["host"])]
         if not allowed:
             raise OSError(f"{host} leads to a private address. {_ALLOW}")
+        _flight.get().stages.note("DNS", f"{host} is {', '.join(dict.fromkeys(one['host'] for one in allowed))}")
         return allowed
 
     async def close(self) -> None:

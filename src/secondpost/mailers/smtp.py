@@ -13,6 +13,7 @@ from secondpost.mailers import presets
 from secondpost.mailers.base import Abilities, Crossing, Parcel, Report, Setting, Verdict
 from secondpost.mailers.smtp_connect import Failure, connect, server
 from secondpost.mailers.smtp_session import Ride, Session
+from secondpost.mailers.stages import Stages
 from secondpost.wire.client_envelope import GO, OVER
 from secondpost.wire.client_transcript import render
 from secondpost.wire.smtp_client import State
@@ -311,9 +312,11 @@ class Smtp:
     # ── signing in, and the end ─────────────────────────────────────────────────────────────────────────────────────
 
     async def verify(self) -> Verdict:
-        result = await connect(self._server, lambda _: None)
+        stages = Stages()
+        result = await connect(self._server, lambda _: None, stages)
+        passed = tuple(stages.passed)
         if isinstance(result, Failure):
-            return Verdict(outcome=result.outcome, phase=result.phase, transcript=result.transcript)
+            return Verdict(outcome=result.outcome, phase=result.phase, stages=passed, transcript=result.transcript)
         client = result.client
         details = {
             "server": f"{self._server.host} port {self._server.port}",
@@ -327,6 +330,7 @@ class Smtp:
         return Verdict(
             outcome=Accepted(greeting),
             phase=Phase.LOGIN,
+            stages=passed,
             transcript=transcript,
             details=details | {"greeting": greeting},
         )

@@ -22,6 +22,7 @@ from secondpost.core.outcome import Deferred, Fault, Outcome, Phase
 from secondpost.errors import ConfigError
 from secondpost.mailers import presets
 from secondpost.mailers.smtp_session import Session
+from secondpost.mailers.stages import Stages
 from secondpost.wire.client_sign_in import Account
 from secondpost.wire.client_transcript import render
 from secondpost.wire.smtp_client import Client, State
@@ -129,11 +130,13 @@ def is_loopback(host: str) -> bool:
         return host.lower().rstrip(".") == "localhost"
 
 
-async def connect(server: Server, settled: Callable[[Session], None]) -> Session | Failure:
-    """Connect and sign in."""
+async def connect(
+    server: Server, settled: Callable[[Session], None], stages: Stages | None = None
+) -> Session | Failure:
+    """Connect and sign in. What is passed on the way is noted in `stages`."""
     client = Client(server.account, encrypted=server.tls)
     session = Session(client, server.timeouts, settled)
-    way = _Way(server, session)
+    way = _Way(server, session, stages or Stages())
     try:
         await way.walk()
     except (OSError, TimeoutError, UnicodeError) as error:
@@ -148,6 +151,7 @@ async def connect(server: Server, settled: Callable[[Session], None]) -> Session
     if client.failure is None:
         return session
     outcome, phase = client.failure
+    way.stages.fail(phase, getattr(outcome, "reply", ""), connecting="TCP" if way.stages.passed else "DNS")
     client.close("")
     session.hang_up()
     transcript = render(client.log, None, server.account.secrets, getattr(outcome, "reply", ""))
@@ -157,9 +161,10 @@ async def connect(server: Server, settled: Callable[[Session], None]) -> Session
 class _Way:
     """The way to a session, and how far it was gone."""
 
-    def __init__(self, server: Server, session: Session) -> None:
+    def __init__(self, server: Server, session: Session, stages: Stages) -> None:
         self.server = server
         self.session = session
+        self.stages = stages
         self.phase = Phase.CONNECT
         self._loop = asyncio.get_running_loop()
 
@@ -175,12 +180,19 @@ class _Way:
                 state = await self._start_tls()
             elif len(session.client.log) > 2:
                 self.phase = Phase.LOGIN
+        if state is State.READY:
+            name = server.account.username
+            self.stages.note("Log-in", f"signed in as {name}" if name else "no log-in is set, and they talk to us")
 
     async def _reach(self) -> socket.socket:
         server = self.server
         async with asyncio.timeout(server.timeouts.connect.total_seconds()):
             addresses = await self._loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
-            return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
+            found = dict.fromkeys(str(address[4][0]) for address in addresses)
+            self.stages.note("DNS", f"{server.host} is {', '.join(found)}")
+            sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
+        self.stages.note("TCP", f"connected to {sock.getpeername()[0]} port {server.port}")
+        return sock
 
     async def _wrap(self, sock: socket.socket) -> None:
         try:
@@ -191,11 +203,18 @@ class _Way:
                     await self._loop.create_connection(
                         lambda: self.session, sock=sock, ssl=tls, server_hostname=self.server.host
                     )
+                self._encrypted()
             else:
                 await self._loop.create_connection(lambda: self.session, sock=sock)
         except BaseException:
             sock.close()
             raise
+
+    def _encrypted(self) -> None:
+        transport = self.session.transport
+        if transport is not None:
+            version = transport.get_extra_info("ssl_object").version()
+            self.stages.note("TLS", f"{version}, and the certificate is for {self.server.host}")
 
     async def _start_tls(self) -> State:
         session, client = self.session, self.session.client
@@ -209,6 +228,7 @@ class _Way:
             if transport is None:
                 raise ConnectionResetError("the connection was lost")
             session.secured(transport)
+            self._encrypted()
             self.phase = Phase.GREETING
         return client.state
 

@@ -5,7 +5,7 @@ Rule: what the file or the environment sets is locked; what is in use is not rem
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -283,6 +283,7 @@ class Connections:
             "phase": verdict.phase.value,
             "reply": verdict.outcome.reply,
             "advice": None if ok else diagnose(verdict.outcome, verdict.phase, connection),
+            "stages": [asdict(stage) for stage in verdict.stages],
             "transcript": verdict.transcript,
             "details": dict(verdict.details or {}),
         }
