@@ -83,7 +83,7 @@ def _cannot(can: Abilities) -> Iterator[str]:
     for able, what in (
         (can.inline, "Images within the HTML are refused."),
         (can.alternatives, "Calendar invites and other forms of the text are refused."),
-        (can.plain_alone, "A message without HTML is refused."),
+        (can.no_subject, "A message without a subject is refused."),
         (can.headers, "Header fields of your own are refused."),
         (can.international, "Addresses with letters beyond ASCII are refused."),
     ):

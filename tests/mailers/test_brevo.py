@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from secondpost.core.event import Kind
+from secondpost.core.words import decode
 from secondpost.mailers.base import Hook
 from tests.mailers.parcels import Crossing, api_mailer, parcel, told
 from tests.providers.server import SECRET, Call, Provider, Says, Script, unknown, wanted
@@ -95,13 +96,26 @@ async def test_the_same_message_has_the_same_key():
     assert len(first) == 36
 
 
-async def test_a_message_without_html_is_refused_before_sending():
+async def sent(**parts):
     with Provider(PEER) as provider:
         mailer = api_mailer("brevo", **provider.settings)
-        report = await mailer.send(parcel(head=b"From: a@b.example\r\n"), Crossing())
+        report = await mailer.send(parcel(**parts), Crossing())
         await mailer.close()
-    assert told(report) == ["rejected message unsupported"]
-    assert provider.calls == []
+    assert told(report) == ["accepted"]
+    return provider.taken[0].json
+
+
+async def test_a_message_without_html_gets_its_text_as_html():
+    body = await sent(head=b"From: a@b.example\r\n", body=b"1 < 2\r\n  & more\r\n")
+    assert body["textContent"].split() == ["1", "<", "2", "&", "more"]
+    assert "1 &lt; 2\n  &amp; more" in body["htmlContent"].replace("\r\n", "\n")
+
+
+async def test_a_name_that_would_be_lost_goes_encoded():
+    body = await sent(head=b'From: "M\xc3\xbcller, Inc." <a@b.example>\r\nTo: "Doe, B" <bob@dest.example>\r\n')
+    assert decode(body["sender"]["name"].encode()) == "Müller, Inc."
+    assert body["sender"]["name"].isascii()
+    assert body["to"][0]["name"] == "Doe, B"
 
 
 @pytest.mark.parametrize(

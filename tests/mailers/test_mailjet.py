@@ -26,7 +26,7 @@ def recipients(call: Call) -> list[str]:
 def faults(call: Call) -> list[str]:
     (one,) = call.json["Messages"]
     return [
-        *wanted(one, To=list, Subject=str, CustomID=str),
+        *wanted(one, To=list, CustomID=str),
         *wanted(one["From"], Email=str),
         *unknown(one, *KNOWN),
         *[f"the header {name} is forbidden" for name in one.get("Headers", {}) if name.lower() in FORBIDDEN],

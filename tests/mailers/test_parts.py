@@ -166,7 +166,7 @@ def test_a_bcc_field_names_the_hidden_only():
     ("can", "head", "words"),
     [
         ({"max_bytes": 10}, b"", "at most 10 bytes"),
-        ({"plain_alone": False}, b"", "without HTML"),
+        ({"no_subject": False}, b"", "without a subject"),
         ({"headers": False}, b"X-Own: x\r\n", "such as X-Own"),
         ({"reply_to": 1}, b"Reply-To: a@b.example, c@d.example\r\n", "at most 1 addresses in Reply-To"),
         ({"envelope": False, "raw": True}, b"To: other@else.example\r\n", "other@else.example"),

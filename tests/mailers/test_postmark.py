@@ -26,7 +26,7 @@ def faults(call: Call) -> list[str]:
     body = call.json
     known = set("From To Cc Bcc ReplyTo Subject TextBody HtmlBody MessageStream Metadata Headers Attachments".split())  # noqa: SIM905
     return [
-        *wanted(body, From=str, To=str, Subject=str, Metadata=dict, MessageStream=str),
+        *wanted(body, From=str, To=str, Metadata=dict, MessageStream=str),
         *unknown(body, *known),
         *([] if body.get("TextBody") or body.get("HtmlBody") else ["no body"]),
         *[fault for one in body.get("Headers", []) for fault in wanted(one, Name=str, Value=str)],

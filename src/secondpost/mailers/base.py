@@ -46,7 +46,7 @@ class Abilities:
     # What follows is asked only where a message is taken apart.
     inline: bool = True  # images within the HTML, by Content-ID
     alternatives: bool = True  # forms of the text besides plain and HTML: calendar invites, AMP
-    plain_alone: bool = True  # takes a message without HTML
+    no_subject: bool = True  # takes a message without one
     headers: bool = True  # fields of the sender's own, such as In-Reply-To
     left_out: frozenset[str] = frozenset()  # fields (lower-cased) that it does not carry and that are not missed
     reply_to: int | None = None  # addresses in Reply-To, at most

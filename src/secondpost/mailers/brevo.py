@@ -1,15 +1,17 @@
 """Brevo: https://developers.brevo.com/reference/sendtransacemail"""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from html import escape
 from typing import Any, ClassVar, Final
 
 from secondpost.core.event import Event, Kind
 from secondpost.core.outcome import Accepted, Outcome
+from secondpost.core.words import encode_phrase
 from secondpost.mailers import api, hooks
 from secondpost.mailers.base import Abilities, Hook, Setting, Sought
-from secondpost.mailers.parts import Letter, objects
+from secondpost.mailers.parts import Letter, Mailbox, objects
 
 URL: Final = "https://api.brevo.com/v3"
 CODES: Final = {
@@ -23,6 +25,7 @@ KINDS: Final = {
     "proxy_open": Kind.OPENED, "click": Kind.CLICKED, "unsubscribe": Kind.UNSUBSCRIBED,
     "unsubscribed": Kind.UNSUBSCRIBED,
 }  # fmt: skip
+SPECIAL: Final = frozenset('()<>@,;:\\".[]')
 NOT_TAKEN: Final = {"blocked", "error", "invalid"}  # words of a look-up that do not prove that they have it
 
 
@@ -41,11 +44,13 @@ class Brevo(api.Api):
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
         raw=False, max_bytes=20_000_000, max_recipients=99, idempotency=timedelta(minutes=15), lookup=True, events=True,
-        inline=False, alternatives=False, plain_alone=False, reply_to=1, international=False,
+        inline=False, alternatives=False, reply_to=1, international=False, no_subject=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "Webhooks are not signed: keep their address secret.",
         "A key for the same message holds for a quarter of an hour at least.",
+        "A message without HTML gets the same text as HTML beside it: Brevo takes none without.",
+        "Header fields of your own that go beyond ASCII are transmitted as they are, not encoded.",
         "Only attachments of known types are taken, and names beyond ASCII may arrive garbled.",
     )
 
@@ -55,13 +60,13 @@ class Brevo(api.Api):
         if letter.key:
             headers["idempotencyKey"] = str(uuid.uuid5(uuid.NAMESPACE_OID, letter.key))
         body: dict[str, Any] = {
-            "sender": objects([parts.author])[0],
-            "to": objects(parts.to),
-            "cc": objects(parts.cc),
-            "bcc": objects(parts.bcc),
-            "replyTo": next(iter(objects(parts.reply_to)), None),
+            "sender": _people([parts.author])[0],
+            "to": _people(parts.to),
+            "cc": _people(parts.cc),
+            "bcc": _people(parts.bcc),
+            "replyTo": next(iter(_people(parts.reply_to)), None),
             "subject": parts.subject,
-            "htmlContent": parts.html,
+            "htmlContent": parts.html or _html(parts.text or ""),
             "textContent": parts.text,
             "headers": headers,
             "tags": [letter.mark],
@@ -99,6 +104,19 @@ class Brevo(api.Api):
 
     def events(self, hook: Hook, settings: api.Values, now: datetime) -> list[Event]:
         return [_event(one, now) for one in hooks.each(hooks.body(hook))]
+
+
+def _people(boxes: Sequence[Mailbox]) -> list[dict[str, str]]:
+    """A name beyond ASCII that has a special character, too, would be lost: it goes encoded."""
+    lost = [not box.name.isascii() and not SPECIAL.isdisjoint(box.name) for box in boxes]
+    names = [
+        encode_phrase(box.name).replace("\r\n", "") if odd else box.name for box, odd in zip(boxes, lost, strict=True)
+    ]
+    return objects([Mailbox(name, box.email) for name, box in zip(names, boxes, strict=True)])
+
+
+def _html(text: str) -> str:
+    return f'<div style="white-space: pre-wrap">{escape(text, quote=False)}</div>'
 
 
 def _key(settings: api.Values) -> dict[str, str]:

@@ -43,8 +43,8 @@ def _of_parts(letter: Letter, can: Abilities) -> Iterator[str]:
     parts = letter.parts
     if parts.whole:
         yield f"cannot carry the message unchanged, which is {parts.whole}"
-    if parts.html is None and not can.plain_alone:
-        yield "takes no message without HTML"
+    if not parts.subject and not can.no_subject:
+        yield "takes no message without a subject"
     if parts.inline and not can.inline:
         yield f"takes no images within the HTML, such as {parts.inline[0].name}"
     if parts.forms and not can.alternatives:

@@ -43,7 +43,7 @@ class MailerSend(api.Api):
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
         raw=False, max_bytes=25_000_000, max_recipients=50, events=True, alternatives=False, reply_to=1,
-        left_out=frozenset({"x-mailer", "user-agent", "mime-version"}), international=False,
+        left_out=frozenset({"x-mailer", "user-agent", "mime-version"}), international=False, no_subject=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "Header fields of your own need its Enterprise plan; without it such a message is refused.",

@@ -44,6 +44,7 @@ class Mailtrap(api.Api):
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
         raw=False, max_recipients=1000, events=True, alternatives=False, international=False,
+        no_subject=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = ("Names of attachments beyond ASCII may arrive garbled.",)
 

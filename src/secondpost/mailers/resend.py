@@ -51,7 +51,7 @@ class Resend(api.Api):
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
         raw=False, max_bytes=40_000_000, max_recipients=50, idempotency=timedelta(hours=24), events=True,
-        alternatives=False, international=False,
+        alternatives=False, international=False, no_subject=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "A key for the same message holds for a day.",

@@ -40,7 +40,7 @@ class Scaleway(api.Api):
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
         raw=False, max_bytes=2_000_000, max_recipients=10, lookup=True, inline=False, alternatives=False,
-        file_types=FILES, international=False,
+        file_types=FILES, international=False, no_subject=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "A subject or a text of fewer than ten characters is refused; another connection may take it.",

@@ -47,6 +47,7 @@ class SendGrid(api.Api):
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
         raw=False, max_bytes=30_000_000, max_recipients=1000, events=True, left_out=RESERVED, international=False,
+        no_subject=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "Names of attachments beyond ASCII may arrive garbled.",
