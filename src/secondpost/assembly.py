@@ -127,6 +127,7 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     operations = Operations(
         store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config)
     )  # fmt: skip
+    housekeeping.others = ((operations.drills.tend, 5.0), (operations.verification.daily, 60.0))
     return Core(config, store, worker, trials, housekeeping, operations, tasks)
 
 

@@ -17,6 +17,7 @@ PATHS = [
     "/settings/access/revoke?kind=credential&name=shop",
     "/settings/routing", "/settings/routing/new", "/settings/routing/{route}", "/settings/routing/{route}/delete",
     "/settings/routing/try",
+    "/tools/drill",
 ]  # fmt: skip
 SHOTS = os.environ.get("SCREENSHOTS")  # a folder: pictures of every page are put there, to be looked at
 
@@ -37,6 +38,7 @@ def test_every_page_is_accessible_and_narrow(scheme, tmp_path, primary, backup, 
         gateway.ask("backup_set", name="second")
         gateway.ask("credentials_add", name="shop", senders=["@example.com"], per_minute=60)
         gateway.ask("keys_add", name="reports", scopes=["read-all"])
+        gateway.ask("drill", to="ada@example.com")
         page = visit(gateway, color_scheme=scheme, viewport={"width": 1280, "height": 800})
         page.goto("/sign-in")
         _look(page, scheme, "sign-in")

@@ -191,3 +191,34 @@ def test_long_work_has_a_progress_bar_where_a_person_watches(monkeypatch):
     with progress.counting("sent again", total=3) as step:
         step()
     assert piped.getvalue() == ""
+
+
+# drill ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_drill_tells_the_way_and_fails_when_nothing_was_proved(run, gateway):
+    gateway.answers["drill"] = {"ok": True, "text": "Main refused (drill) → Second accepted in 4 ms"}
+    assert "Second accepted in 4 ms" in run("drill", "--to", "a@x.org", "--connection", "main").output
+    assert gateway.asked == [("drill", {"to": "a@x.org", "connection": "main"})]
+    gateway.answers["drill"] = {"ok": False, "text": "no other connection could take it"}
+    assert "no other" in run("drill", "--to", "a@x.org", code=1).output
+
+
+def test_real_mail_is_refused_only_after_a_yes(run, gateway):
+    gateway.answers["drill_begin"] = {"connection": "main", "until": "2026-01-01T00:05:00.000+00:00"}
+    run("drill", "--real-mail", "5", input="n\n", code=1)
+    assert gateway.asked == []
+    assert "until 2026-01-01" in run("drill", "--real-mail", "5", input="y\n").output
+    run("drill", "--real-mail", "5", "--connection", "main", "--yes")
+    assert gateway.asked[-1] == ("drill_begin", {"minutes": 5, "connection": "main"})
+    gateway.answers["drill_end"] = None
+    assert "no drill" in run("drill", "--end").output
+
+
+def test_a_drill_of_real_mail_needs_a_gateway_that_runs(run):
+    assert "not running" in run("drill", "--real-mail", "5", "--yes", code=1).output
+
+
+def test_a_drill_is_asked_for_one_thing(run):
+    assert "Give one of" in run("drill", code=2).output
+    assert "Give one of" in run("drill", "--to", "a@x.org", "--end", code=2).output

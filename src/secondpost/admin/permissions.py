@@ -90,6 +90,11 @@ TABLE = {
     "GET /tools/email-test": Permission.OPERATE,
     "POST /tools/email-test": Permission.OPERATE,
     "GET /tools/email-test/{id}": Permission.OPERATE,
+    "GET /tools/drill": Permission.OPERATE,
+    "POST /tools/drill": Permission.OPERATE,
+    "POST /tools/drill/begin": Permission.CONFIGURE,
+    "POST /tools/drill/end": Permission.OPERATE,
+    "POST /tools/drill/schedule": Permission.CONFIGURE,
 }
 
 

@@ -18,6 +18,7 @@ from secondpost.admin.pages import (
     account,
     clients,
     connections,
+    drill,
     email_test,
     entrance,
     general,
@@ -42,6 +43,7 @@ PAGES: dict[str, Page] = {
     **people.PAGES,
     **clients.PAGES,
     **email_test.PAGES,
+    **drill.PAGES,
 }
 
 

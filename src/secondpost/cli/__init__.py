@@ -13,6 +13,7 @@ COMMANDS = (
     "demo",
     "send",
     "email-test",
+    "drill",
     "connections",
     "backup",
     "routes",

@@ -86,6 +86,7 @@ class Report:
     phase: Phase
     transcript: str = ""
     abandoned: bool = False  # the crossing was not given: nothing was sent, no blame
+    on_purpose: bool = False  # a drill: nothing was tried, no blame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

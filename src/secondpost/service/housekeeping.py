@@ -43,6 +43,7 @@ class Housekeeping:
     content_kept: timedelta
     log_kept: timedelta
     alone: bool = True
+    others: tuple[tuple[Callable[[], Awaitable[object]], float], ...] = ()  # duties that others see to
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
     _kept: dict[str, limits.Limiter] = field(default_factory=dict)
 
@@ -58,6 +59,7 @@ class Housekeeping:
             (self.expire, 5.0),
             (self.leases, LEASE_TIME.total_seconds() / 4),
             (self.purge, 600.0),
+            *self.others,
         )
         self._tasks = [asyncio.create_task(self._every(rhythm, duty)) for duty, rhythm in duties]
 

@@ -16,6 +16,7 @@ from secondpost.errors import SecondpostError
 from secondpost.service import compose, present, routes, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
+from secondpost.service.drill import Drills
 from secondpost.service.feedback import Feedback
 from secondpost.service.keys import USUAL, Keys
 from secondpost.service.sessions import Sessions
@@ -47,16 +48,21 @@ class Operations:
     sessions: Sessions = field(init=False)
     verification: Verification = field(init=False)
     feedback: Feedback = field(init=False)
+    drills: Drills = field(init=False)
 
     def __post_init__(self) -> None:
         self.users = Users(self.store, self.now)
         self.sessions = Sessions(self.store, self.now)
         self.verification = Verification(self.store, self.connections, self.now)
         self.feedback = Feedback(self.store, self.worker, self.suppressions, self.now, self.url)
+        self.drills = Drills(self.store, self.connections, self.submit)
 
     async def load(self) -> None:
         """Read what is kept in the store, once it is open."""
-        for part in (self.credentials, self.keys, self.suppressions, self.connections, self.connections.routes):
+        parts = (
+            self.credentials, self.keys, self.suppressions, self.connections, self.connections.routes, self.drills,
+        )  # fmt: skip
+        for part in parts:
             await part.load()
 
     def named(self, name: str) -> Callable[..., Awaitable[Any] | AsyncIterator[Any]]:
@@ -193,6 +199,17 @@ class Operations:
         return await self.connections.test(
             to, connection=connection, plain=plain, like_real=like_real, submit=self.submit
         )
+
+    async def drill(self, to: str, connection: str | None = None) -> dict[str, Any]:
+        """Send a test message that the connection refuses on purpose; tell the way it took."""
+        return await self.drills.test(to, connection or "")
+
+    async def drill_begin(self, minutes: int, connection: str | None = None) -> dict[str, Any]:
+        """Let a connection refuse real mail on purpose for some minutes."""
+        return await self.drills.begin(minutes, connection or "")
+
+    async def drill_end(self) -> dict[str, Any] | None:
+        return await self.drills.end()
 
     # Suppressions, credentials, keys, database, health ----------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from secondpost.core.breaker import State
@@ -37,6 +37,7 @@ class Verification:
     connections: Connections
     now: Callable[[], datetime]
     _running: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+    _started: bool = False
 
     async def verify(self, name: str | None) -> list[dict[str, Any]]:
         """Sign in to one connection or to all, and remember how it went."""
@@ -45,6 +46,9 @@ class Verification:
             kept = {key: verdict[key] for key in ("ok", "phase", "reply")} | {"at": self.now().isoformat()}
             kept["title"] = verdict["advice"]["title"] if verdict["advice"] else ""
             await self.store.put(KIND, verdict["name"], kept)
+            if not verdict["ok"]:
+                text = f"signing in failed: {kept['title']}: {verdict['reply']}"
+                await self.store.event("verify", at=self.now(), connection=verdict["name"], text=text)
         return verdicts
 
     async def forget(self, name: str) -> None:
@@ -64,6 +68,18 @@ class Verification:
         finally:
             if self._running.get(name) is asyncio.current_task():
                 del self._running[name]
+
+    async def daily(self) -> None:
+        """Housekeeping: sign in to every connection that nobody has verified for a day; not while all of it starts."""
+        if not self._started:
+            self._started = True
+            return
+        kept, now = await self.store.all(KIND), self.now()
+        for name, connection in list(self.connections.desk.connections.items()):
+            at = kept.get(name, {}).get("at")
+            fresh = at is not None and now - datetime.fromisoformat(at) < timedelta(days=1)
+            if connection.enabled and not fresh and name not in self._running:
+                await self._quietly(name)
 
     async def stop(self) -> None:
         running = list(self._running.values())
