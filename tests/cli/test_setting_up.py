@@ -319,3 +319,34 @@ def test_the_demo_is_run(run, module):
     module("secondpost.demo", run=story)
     run("demo", "--stay", "--json")
     assert asked == [{"stay": True, "json": True}]
+
+
+def test_connections_of_another_program_are_added(run, gateway, tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("MAILER_DSN=failover(smtp://a.example.com smtp://u:secret-canary@b.example.com)\n")
+    gateway.answers |= {
+        "connections_list": [],
+        "connections_add": {},
+        "backup_show": {"backup": None},
+        "backup_set": {},
+    }
+    output = run("connections", "import", str(file)).output
+    assert output == "symfony\nsymfony-backup  (backup)\n"
+    assert [asked for asked, _ in gateway.asked] == [
+        "connections_list", "connections_add", "connections_add", "backup_show", "backup_set",
+    ]  # fmt: skip
+
+
+def test_an_import_that_does_not_fit_changes_nothing(run, gateway, tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("EMAIL_HOST=mail.example.com\nEMAIL_PORT=99999\n")
+    gateway.answers |= {"connections_list": [{"name": "django"}]}
+    assert "port" in run("connections", "import", str(file), code=2).stderr
+    file.write_text("EMAIL_HOST=mail.example.com\n")
+    assert "already a connection" in run("connections", "import", str(file), code=1).stderr
+    file.write_text("HELLO=world\n")
+    assert "no mail settings" in run("connections", "import", str(file), code=2).stderr
+    gateway.answers |= {"connections_list": []}
+    file.write_text("EMAIL_HOST=mail.example.com\n")
+    assert run("connections", "import", "--dry-run", str(file)).output == "django\n"
+    assert {asked for asked, _ in gateway.asked} == {"connections_list"}

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from secondpost.cli import output
+from secondpost.cli import connections_import, output
 from secondpost.cli.frame import Group, frame
 from secondpost.errors import ConfigError
 
@@ -14,6 +14,9 @@ from secondpost.errors import ConfigError
 @click.group("connections", cls=Group)
 def command() -> None:
     """List, verify, add and remove connections."""
+
+
+command.add_command(connections_import.command)
 
 
 @command.command("list")
