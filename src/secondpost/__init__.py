@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from secondpost.library.opening import open  # noqa: A004  # secondpost.open
     from secondpost.library.post import Post
     from secondpost.library.result import Attempt, Recipient, Result
+    from secondpost.logs import LogHandler
 
 __version__ = "0.1.0"
 
@@ -13,6 +14,7 @@ __all__ = [
     "Attempt",
     "ConfigError",
     "IdempotencyConflict",
+    "LogHandler",
     "Malformed",
     "NotAccepted",
     "Post",
@@ -27,6 +29,7 @@ __all__ = [
 _ERRORS = ("ConfigError", "IdempotencyConflict", "Malformed", "NotAccepted", "Refusal", "SecondpostError")
 _HOMES = {
     **dict.fromkeys(_ERRORS, "secondpost.errors"),
+    "LogHandler": "secondpost.logs",
     "Post": "secondpost.library.post",
     "open": "secondpost.library.opening",
     **dict.fromkeys(("Attempt", "Recipient", "Result"), "secondpost.library.result"),

@@ -112,5 +112,9 @@ def _at_exit() -> None:
             post.close()
 
 
-# While threads may still be started, which closing a queue needs; `atexit` comes too late for that.
-getattr(threading, "_register_atexit", atexit.register)(_at_exit)
+def at_exit(do: Callable[[], None]) -> None:
+    """Have something done at the end, while threads may still be started; for that, `atexit` comes too late."""
+    getattr(threading, "_register_atexit", atexit.register)(do)
+
+
+at_exit(_at_exit)

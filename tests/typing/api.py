@@ -3,13 +3,14 @@
 Rule: a line that must be an error says so; both checkers complain when it is none.
 """
 
+import logging
 from collections.abc import Mapping
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Literal, assert_type
 
 import secondpost
-from secondpost import Attempt, NotAccepted, Post, Recipient, Result, blocking
+from secondpost import Attempt, NotAccepted, Post, Recipient, Result, blocking, testing
 
 Fate = Literal["accepted", "queued", "unclear", "rejected", "deferred", "withheld"]
 
@@ -56,3 +57,16 @@ def results(result: Result) -> None:
 
 def refusals(error: NotAccepted) -> None:
     assert_type(error.result, Result)
+
+
+def testing_it() -> None:
+    with testing.outbox() as outbox:
+        outbox.fail("primary", "unclear", times=1)
+        outbox.fail("primary", "tired")  # type: ignore[arg-type]
+        assert_type(outbox.assert_sent(to="a@example.net", count=1), testing.Sent)
+        assert_type(outbox[0].subject, str)
+
+
+def logging_it() -> None:
+    logging.getLogger().addHandler(secondpost.LogHandler("a@example.com", url="smtp://127.0.0.1", interval=60))
+    secondpost.LogHandler()  # type: ignore[call-arg]

@@ -1,0 +1,12 @@
+"""The blocks of code in a guide, to be run as they stand."""
+
+import re
+from pathlib import Path
+
+GUIDES = Path(__file__).parents[2] / "docs/guides"
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def python(guide: str) -> list[str]:
+    """Its blocks of Python, in their order."""
+    return [text for kind, text in FENCE.findall((GUIDES / f"{guide}.md").read_text()) if kind == "python"]
