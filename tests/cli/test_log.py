@@ -43,7 +43,7 @@ SECOND = ATTEMPT | {
 ENTRY: dict[str, Any] = ROW | {
     "sender": "shop@example.com",
     "entrypoint": "smtp",
-    "notes": '{"why": "Smart Routing: Invoices"}',
+    "notes": '{"why": "Smart Routing: Invoices", "initiator": "plugin:orders"}',
     "tag": "",
     "parent": None,
     "expires": "2026-02-02T14:02:11+00:00",
@@ -127,7 +127,7 @@ def test_the_story_is_told_in_order_with_its_reasons(run, ask, gateway):
     gateway.answers["log_show"] = ENTRY
     output = run("log", "show", ROW["id"]).output
     parts = [
-        "Accepted by smtp from web",
+        "Accepted by smtp from web from plugin:orders",
         "Route: Smart Routing: Invoices",
         "main (primary): 412 ms, as far as envelope",
         "deferred (provider): 421 busy",

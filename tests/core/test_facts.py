@@ -9,7 +9,8 @@ HEAD = (
     b"From: Shop <shop@example.com>\r\nTo: a@one.example, b@two.example\r\nCc: c@one.example\r\n"
     b"Reply-To: help@example.com\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
     b"X-PHP-Originating-Script: 33:contact.php\r\n"
-    b"Content-Type: text/plain; charset=utf-8\r\nSecondpost-Priority: Urgent\r\n\r\n"
+    b"Content-Type: text/plain; charset=utf-8\r\nSecondpost-Priority: Urgent\r\n"
+    b"Secondpost-Initiator: plugin:forms\r\n\r\n"
 )
 FACTS = facts(
     summarize(HEAD),
@@ -32,7 +33,7 @@ NOTHING = facts(Summary(), Message(b"\r\n", b""), sender="", recipients=(), clie
         (Property.CC, ("c@one.example",)),
         (Property.BCC, ("hidden@three.example",)),
         (Property.REPLY_TO, ("help@example.com",)),
-        (Property.INITIATOR, ("website", "33:contact.php")),
+        (Property.INITIATOR, ("website", "plugin:forms", "33:contact.php")),
         (Property.RECIPIENT_DOMAIN, ("one.example", "two.example", "three.example")),
         (Property.RECIPIENT_COUNT, ("4",)),
         (Property.HAS_ATTACHMENTS, ("no",)),

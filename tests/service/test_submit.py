@@ -524,6 +524,11 @@ async def test_metadata_is_kept_with_the_notes(office):
     assert json.loads((await office.entry(id)).notes) == {"metadata": {"order": "17"}}
 
 
+async def test_which_part_of_the_client_sends_is_noted_and_not_sent_on(office):
+    id = await office.send(content=headed("Secondpost-Initiator: plugin:orders"))
+    assert json.loads((await office.entry(id)).notes) == {"initiator": "plugin:orders"}
+
+
 async def test_a_preferred_connection_comes_first_and_the_backup_still_helps(office):
     id = await office.send(prefer="backup", trusted=False)
     assert await office.attempts(id) == ["backup"]

@@ -79,20 +79,19 @@ def _happened(entry: Entry, *, transcripts: bool) -> Iterator[Line]:
 
 
 def _accepted(entry: Entry) -> str:
-    whom = f" from {entry['initiator']}" if entry.get("initiator") else ""
+    notes = _notes(entry.get("notes", ""))
+    whom = "".join(f" from {name}" for name in (entry.get("initiator"), notes.get("initiator")) if name)
     way = f" by {entry['entrypoint']}" if entry.get("entrypoint") else ""
-    why = _why(entry.get("notes", "")) or _route(entry["deliveries"])
+    why = notes.get("why", "") or _route(entry["deliveries"])
     return f"Accepted{way}{whom}: on disk, {output.size(entry['size'])}." + (f"\nRoute: {why}" if why else "")
 
 
-def _why(notes: Any) -> str:
-    """The route's reason, from the notes that were made when it was chosen."""
-    if isinstance(notes, str):
-        try:
-            notes = json.loads(notes) if notes else {}
-        except ValueError:
-            return str(notes)
-    return str(notes.get("why", "")) if isinstance(notes, dict) else str(notes)
+def _notes(notes: str) -> Entry:
+    """What was noted when the message was accepted; what is no JSON is the route's reason."""
+    try:
+        return dict(json.loads(notes)) if notes else {}
+    except ValueError:
+        return {"why": notes}
 
 
 def _route(deliveries: list[Entry]) -> str:

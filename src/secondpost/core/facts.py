@@ -106,9 +106,10 @@ def _header_values(facts: Facts) -> tuple[str, ...]:
 
 
 def _initiator(facts: Facts) -> tuple[str, ...]:
-    """The client, and the script that PHP names."""
+    """The client, what it says of itself, and the script that PHP names."""
+    said = facts.summary.private.get("secondpost-initiator", "")
     scripts = [value for name, value in _fields(facts) if name.lower() == b"x-php-originating-script"]
-    return (facts.client, *[words.decode(value) for value in scripts])
+    return (facts.client, *[said] * bool(said), *[words.decode(value) for value in scripts])
 
 
 def _has_attachments(facts: Facts) -> tuple[str, ...]:

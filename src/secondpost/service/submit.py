@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 INTAKE_DEADLINE = timedelta(seconds=20)  # well inside the patience of clients, which is 30 s and more
 FARTHEST = timedelta(days=30)  # how far ahead mail can be submitted
 NO_REPORT = "no report"  # among the notes: recipients whose failures nobody wants to hear of
+INITIATOR = "initiator"  # among the notes: the part of the client that sent, as it says; such as a plug-in
 METADATA = "metadata"  # among the notes: what the client wants to find again with the message
 TOO_SLOW = "The disk is too slow. Nothing was accepted; try again later."
 NOT_KNOWN = "The disk is too slow. Whether the message was accepted is not known; send it again"
@@ -229,7 +230,7 @@ class Submit:
             route=verdict.connections,
             client=draft.client,
             entrypoint=draft.entrypoint,
-            notes=_notes(draft, verdict, private.get("secondpost-metadata", "")),
+            notes=_notes(draft, verdict, private),
             tag=draft.tag or private.get("secondpost-tag", "")[:200],
             key=draft.key or private.get("secondpost-idempotency-key", "")[:200],
             worker=self.worker.name if hold else "",
@@ -251,11 +252,14 @@ class Submit:
         self.worker.room.give(submission.message.size)
 
 
-def _notes(draft: Draft, verdict: Verdict, field: str) -> str:
-    """Why this route, the client's metadata, and whose failures it wants no report of (RFC 3461, NOTIFY)."""
+def _notes(draft: Draft, verdict: Verdict, private: Mapping[str, str]) -> str:
+    """Why this route, which part of the client sent, its metadata, and whose failures nobody wants to hear of."""
     notes = dict(verdict.notes or {})
-    metadata = dict(draft.metadata or {}) or (_metadata(field) if field else {})
-    notes |= {METADATA: metadata} if metadata else {}
+    if initiator := private.get("secondpost-initiator", ""):
+        notes[INITIATOR] = initiator[:200]
+    field = private.get("secondpost-metadata", "")
+    if metadata := dict(draft.metadata or {}) or (_metadata(field) if field else {}):
+        notes[METADATA] = metadata
     if asked := draft.dsn:
         quiet = [to for to in draft.recipients if "FAILURE" not in asked.get(f"NOTIFY {to}", "FAILURE").upper()]
         notes |= {NO_REPORT: quiet} if quiet else {}
