@@ -1,4 +1,4 @@
-"""From each provider's API to SMTP and back: one gateway, a connection for each, and a route for each by the subject."""
+"""From each provider's API to SMTP and back: one gateway, a connection for each, and a route each by the subject."""
 
 from contextlib import ExitStack
 
