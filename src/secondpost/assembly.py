@@ -3,12 +3,11 @@
 Rule: nothing here is a way in, and nothing of the gateway is loaded; everything else is handed what it needs.
 """
 
-import asyncio
 import contextlib
 import functools
 import secrets
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,8 +35,6 @@ from secondpost.service.worker import Worker
 from secondpost.store.base import Store
 from secondpost.store.sqlite import SqliteStore
 
-LAST_SECONDS = 2.0  # for non-delivery reports, when we are asked to stop
-
 
 def boot_id() -> str:
     """What changes when the machine starts anew: after that, a lease of before cannot still be transmitting."""
@@ -55,7 +52,6 @@ class Core:
     trials: Trials
     housekeeping: Housekeeping
     operations: Operations
-    reports: set["asyncio.Task[None]"]  # non-delivery reports that are being made
 
     async def open(self) -> None:
         await self.store.open()
@@ -74,8 +70,6 @@ class Core:
         with contextlib.suppress(StoreError):
             await self.worker.save_unsaved()
             await self.housekeeping.keep_counts()
-        if self.reports:
-            await asyncio.wait(self.reports, timeout=LAST_SECONDS)
         await self.store.close()
 
 
@@ -87,13 +81,6 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     desk = Desk(policies=policies, do_not_send=config.do_not_send)
     fixed_routes = tuple(routing.parse(rule) for rule in config.routes)
     routes = Routes(store, desk, _matcher(), fixed_routes, origin=config.origin("routes"))
-    tasks: set[asyncio.Task[None]] = set()
-
-    def later(coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
     worker = Worker(
         name=worker_name(),
         store=store,
@@ -101,7 +88,7 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
         now=utc_now,
         chance=lambda: secrets.randbelow(2_000_001) / 1_000_000 - 1,
         on_change=lambda line, outcome: trials.changed(line, outcome),  # noqa: PLW0108  # made below
-        on_failed=lambda lease, ended: later(nondelivery.failed(lease, ended)),
+        tell_sender=lambda lease, ended: nondelivery.rejected(lease, ended),  # noqa: PLW0108
         concurrency=config.worker.concurrency,
     )
     trials = Trials(store, worker, utc_now)
@@ -128,7 +115,7 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
         store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config)
     )  # fmt: skip
     housekeeping.others = ((operations.drills.tend, 5.0), (operations.verification.daily, 60.0))
-    return Core(config, store, worker, trials, housekeeping, operations, tasks)
+    return Core(config, store, worker, trials, housekeeping, operations)
 
 
 def _url(config: Config) -> str:

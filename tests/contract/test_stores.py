@@ -14,7 +14,7 @@ from secondpost.core.message import Message
 from secondpost.core.outcome import Deferred, Fault, Phase, Rejected, Unclear
 from secondpost.core.priority import Priority
 from secondpost.errors import IdempotencyConflict, StoreError
-from secondpost.store.base import Query, Store
+from secondpost.store.base import Ending, Query, Store
 from secondpost.store.memory import MemoryStore
 from secondpost.store.sqlite import SqliteStore
 from tests.store.samples import (
@@ -398,6 +398,7 @@ async def test_a_lease_says_all_that_the_worker_needs(store):
     (lease,) = await claim(store)
     assert (lease.id, lease.sender, lease.priority, lease.route) == (it.id, it.sender, it.priority, ROUTE)
     assert (lease.expires, lease.accepted, lease.size) == (it.expires, it.accepted, it.message.size)
+    assert (lease.entrypoint, lease.notes) == (it.entrypoint, it.notes)
     assert [(d.number, d.recipient, d.tries, d.spent) for d in lease.deliveries] == [
         (0, "a@x.org", 0, ()),
         (1, "b@x.org", 0, ()),
@@ -569,10 +570,41 @@ async def test_waiting_deliveries_expire_and_others_do_not(store):
     await store.accept(waiting)
     await store.accept(submission(2, worker=WORKER, expires=NOW + HOUR))
     await store.accept(submission(3, expires=NOW + DAY))
-    assert await store.expire(now=NOW, limit=10) == []
-    assert await store.expire(now=NOW + HOUR, limit=10) == [(waiting.id, (0, 1))]
-    assert await store.expire(now=NOW + HOUR, limit=10) == []
+    assert await store.overdue(now=NOW, limit=10) == []
+    assert await store.overdue(now=NOW + HOUR, limit=10) == [(waiting.id, (0, 1))]
+    await store.expire([Ending(message=waiting.id, numbers=(0, 1))])
+    assert await store.overdue(now=NOW + HOUR, limit=10) == []
     assert await states(store, waiting) == [State.EXPIRED, State.EXPIRED]
+
+
+async def test_an_expiry_is_written_with_its_report_or_not_at_all(store):
+    ended, withdrawn = submission(1), submission(2)
+    reports = submission(3, sender=""), submission(4, sender="")
+    await store.accept(ended)
+    await store.accept(withdrawn)
+    await store.move(withdrawn.id, None, Move.CANCEL, now=NOW, due=None, reason="by hand")
+    await store.expire(
+        [
+            Ending(message=it.id, numbers=(0,), report=report)
+            for it, report in zip((ended, withdrawn), reports, strict=True)
+        ]
+    )
+    assert [await states(store, it) for it in (ended, withdrawn)] == [[State.EXPIRED], [State.CANCELLED]]
+    assert await states(store, reports[0]) == [State.WAITING]
+    assert await store.content(reports[0].id) == reports[0].message
+    assert await store.entry(reports[1].id) is None
+
+
+async def test_a_result_is_written_with_its_report_or_not_at_all(store):
+    it, report = submission(1, worker=WORKER), submission(2, sender="")
+    await store.accept(it)
+    refused = ended(0, Rejected(Fault.RECIPIENT, "550 no"), Move.REJECT)
+    assert await store.record(record(it, refused, fence=7, report=report)) is False
+    assert await store.entry(report.id) is None
+    assert await store.record(record(it, refused, report=report)) is True
+    assert (await states(store, it), await states(store, report)) == ([State.REJECTED], [State.WAITING])
+    (lease,) = await claim(store)
+    assert (lease.id, lease.sender) == (report.id, "")
 
 
 async def doubtful(store: Store, number: int = 1, **given: object):

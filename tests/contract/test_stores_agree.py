@@ -21,7 +21,7 @@ from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
 from secondpost.core.priority import Priority
 from secondpost.errors import SecondpostError
-from secondpost.store.base import Change, Lease, LogEntry, Query, Store, Submission
+from secondpost.store.base import Change, Ending, Lease, LogEntry, Query, Store, Submission
 from secondpost.store.memory import MemoryStore
 from secondpost.store.sqlite import SqliteStore
 from tests.store.samples import NOW, message_id, record, start, submission
@@ -152,9 +152,18 @@ class StoresAgree(RuleBasedStateMachine):
     def lapse(self, alone: bool, keep: str) -> None:
         self.both(lambda store: store.lapse(now=self.now, alone=alone, keep=keep, unclear_after=PATIENCE))
 
-    @rule()
-    def expire(self) -> None:
-        self.both(lambda store: _sorted(store.expire(now=self.now, limit=100)))
+    @rule(told=st.booleans())
+    def expire(self, told: bool) -> None:
+        overdue = self.both(lambda store: _sorted(store.overdue(now=self.now, limit=100)))
+        endings = [
+            Ending(message=message, numbers=numbers, report=self.report() if told else None)
+            for message, numbers in overdue
+        ]
+        self.both(lambda store: store.expire(endings))
+
+    def report(self) -> Submission:
+        self.number += 1
+        return submission(self.number, id=message_id(self.number, self.now), accepted=self.now, sender="")
 
     @rule()
     def doubts(self) -> None:

@@ -23,7 +23,7 @@ async def worker():
     await store.open()
     worker = Worker(
         name="worker-1", store=store, policies=dict(DEFAULTS), now=utc_now, chance=lambda: 0.0,
-        on_change=lambda line, outcome: None, on_failed=lambda lease, ended: None,
+        on_change=lambda line, outcome: None, tell_sender=lambda lease, ended: None,
     )  # fmt: skip
     connection = Connection(name="inbox", mailer="capture")
     worker.ways.lines["inbox"] = Line(connection, Capture(connection))

@@ -284,7 +284,7 @@ def make_office() -> Office:
     worker = Worker(
         name="worker-1", store=store, policies=policies, now=clock, chance=lambda: 0.0,
         on_change=lambda line, outcome: changes.append((line.name, line.breaker.state.value)),
-        on_failed=lambda lease, ended: failed.append((lease, ended)),
+        tell_sender=lambda lease, ended: failed.append((lease, ended)),
     )  # fmt: skip
     desk = Desk(policies=policies)
     credentials = Credentials(store)

@@ -186,6 +186,8 @@ def test_all_accepted_means_every_recipient():
 def test_the_record_says_who_tried_what_when_and_why():
     start = Start(attempt=1, message=7, worker="w", fence=3, numbers=(0,), connection="main", now=NOW)
     ended = Report(outcomes=(Accepted("250"),), phase=Phase.POINT, transcript="S: 250 ok")
-    it = attempt.record(Errand(lease(), note="fallback: other"), line(), start, ended, (), ended=NOW)
+    it = attempt.record(
+        Errand(lease(), note="fallback: other"), line(), start, ended, attempt.Result(changes=()), ended=NOW, tells=None
+    )
     assert (it.attempt, it.message, it.worker, it.fence, it.connection) == (1, 7, "w", 3, "main")
     assert (it.phase, it.transcript, it.note) == (Phase.POINT, "S: 250 ok", "fallback: other")

@@ -4,7 +4,6 @@ import logging
 from datetime import timedelta
 
 from secondpost.core.delivery import IllegalMove, Move, State
-from secondpost.core.outcome import Fault, Rejected
 from secondpost.core.priority import Priority
 from tests.service.conftest import held
 
@@ -108,13 +107,3 @@ async def test_a_result_whose_lease_was_lost_is_told_and_changes_nothing(office,
     assert "lease was lost" in caplog.text
     assert await office.states(message) == ["unclear"]
     assert office.worker.room.count == 0
-
-
-async def test_a_failure_is_reported_only_when_it_is_on_disk(office):
-    office.primary.answer = lambda parcel: (Rejected(Fault.RECIPIENT, "550 5.1.1 no such user"),)
-    office.store.failing = {"record"}
-    await office.send()
-    assert office.failed == []
-    office.store.failing = set()
-    await office.worker.save_unsaved()
-    assert len(office.failed) == 1

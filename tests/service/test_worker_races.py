@@ -68,7 +68,13 @@ class Stage:
             await asyncio.sleep(0)
 
     async def time(self, **span: float) -> None:
+        """The clock goes forward, and with it the turns that the limits gave away, which the loop keeps by its own."""
         self.office.clock.forward(**span)
+        due = asyncio.get_running_loop().time() + timedelta(**span).total_seconds()
+        for line in self.office.worker.ways.lines.values():
+            for turn in [turn for turn in line._turns if turn.when() <= due]:
+                turn.cancel()
+                self.office.worker._its_turn(line)
         await self.office.worker.refill()
 
     async def happen(self, choice: int, messages: Sequence[int]) -> None:

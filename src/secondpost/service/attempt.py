@@ -16,7 +16,7 @@ from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Unclear
 from secondpost.mailers.base import Parcel, Report
 from secondpost.service.line import Errand, Line
-from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store
+from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store, Submission
 
 ACCEPT = (Move.ACCEPT,)
 
@@ -137,7 +137,14 @@ def accepted(lease: Lease, report: Report, *, started: bool) -> Result:
 
 
 def record(
-    errand: Errand, line: Line, start: Start, report: Report, changes: tuple[Change, ...], *, ended: datetime
+    errand: Errand,
+    line: Line,
+    start: Start,
+    report: Report,
+    result: Result,
+    *,
+    ended: datetime,
+    tells: Submission | None,
 ) -> Record:
     """What is written down of the attempt."""
     lease = errand.lease
@@ -150,9 +157,10 @@ def record(
         started=start.now,
         ended=ended,
         phase=report.phase,
-        changes=changes,
+        changes=result.changes,
         transcript=report.transcript,
         note=errand.note,
+        report=tells,
     )
 
 

@@ -19,7 +19,7 @@ from secondpost.service.line import LIMITER
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.submit import Submit
 from secondpost.service.worker import Worker
-from secondpost.store.base import Store
+from secondpost.store.base import Ending, Store
 
 logger = logging.getLogger(__name__)
 
@@ -126,10 +126,14 @@ class Housekeeping:
                 await self.store.event("policy", at=now, message=message, text=f"#{number}: {reason}")
 
     async def expire(self) -> None:
-        """End what nobody took in time, and tell its sender."""
-        while expired := await self.store.expire(now=self.now(), limit=BATCH):
-            for message, numbers in expired:
-                await self.nondelivery.expired(message, numbers)
+        """End what nobody took in time, and tell its sender: both or neither."""
+        while overdue := await self.store.overdue(now=self.now(), limit=BATCH):
+            await self.store.expire(
+                [
+                    Ending(message=message, numbers=numbers, report=await self.nondelivery.expired(message, numbers))
+                    for message, numbers in overdue
+                ]
+            )
 
     async def purge(self) -> None:
         """Drop content and log entries whose time is over."""

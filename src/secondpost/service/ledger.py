@@ -16,8 +16,6 @@ from secondpost.store.base import Record, Store
 
 logger = logging.getLogger(__name__)
 
-Then = Callable[[], None] | None
-
 
 @dataclass(slots=True, eq=False)
 class Ledger:
@@ -26,40 +24,38 @@ class Ledger:
     store: Store
     suspended: bool = False
     on_doubt: Callable[[int], None] = lambda _: None  # a message of which nobody knows whether they have it
-    _unsaved: deque[tuple[Record, Then]] = field(default_factory=deque)
+    _unsaved: deque[Record] = field(default_factory=deque)
 
-    def write(self, record: Record, then: Then = None) -> None:
-        """Write it down; `then` follows once it is on disk."""
-        self.store.record(record).add_done_callback(lambda done: self._written(record, then, done))
+    def write(self, record: Record) -> None:
+        """Write it down."""
+        self.store.record(record).add_done_callback(lambda done: self._written(record, done))
 
-    def _written(self, record: Record, then: Then, done: "Future[bool]") -> None:
+    def _written(self, record: Record, done: "Future[bool]") -> None:
         if done.cancelled():
             return
         error = done.exception()
         if error is None:
-            self._saved(record, then, held=done.result())
+            self._saved(record, held=done.result())
         elif isinstance(error, StoreError):
             logger.error("a result could not be written down; sending pauses: %s", error)
             self.suspended = True
-            self._unsaved.append((record, then))
+            self._unsaved.append(record)
         else:
             _refused(record, error)
 
-    def _saved(self, record: Record, then: Then, *, held: bool) -> None:
+    def _saved(self, record: Record, *, held: bool) -> None:
         if not held:
             logger.warning("a result came too late: the lease was lost", extra={"id": rfc5322.id_text(record.message)})
             return
         if any(type(change.outcome) is Unclear for change in record.changes):
             self.on_doubt(record.message)
-        if then is not None:
-            then()
 
     async def save(self) -> bool:
         """Try again to write down what could not be written. True: all of it is on disk, and sending may go on."""
         while self._unsaved:
-            record, then = self._unsaved[0]
+            record = self._unsaved[0]
             try:
-                self._saved(record, then, held=await self.store.record(record))
+                self._saved(record, held=await self.store.record(record))
             except StoreError:
                 return False
             except Exception as error:

@@ -305,6 +305,8 @@ def lease_of(submission: Submission, *, trace: bool = False) -> Lease:
         message=submission.message,
         size=submission.message.size,
         trace=trace,
+        entrypoint=submission.entrypoint,
+        notes=submission.notes,
     )
 
 

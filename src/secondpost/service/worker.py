@@ -23,7 +23,7 @@ from secondpost.service.ledger import Ledger
 from secondpost.service.line import Errand, Line, Race
 from secondpost.service.room import Room
 from secondpost.service.ways import HORIZON, Ways
-from secondpost.store.base import Delivery, Lease, Start, Store
+from secondpost.store.base import Delivery, Lease, Start, Store, Submission
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Worker:
     now: Callable[[], datetime]
     chance: Callable[[], float]  # in [-1, 1]
     on_change: Callable[[Line, Outcome], None]  # a line opened, closed or was gated
-    on_failed: Callable[[Lease, list[tuple[Delivery, Outcome]]], None]
+    tell_sender: Callable[[Lease, list[tuple[Delivery, Outcome]]], Submission | None]  # the report of what failed
     concurrency: int = 50
     drill: Callable[[Errand, Line], Report | None] | None = None  # what a line answers on purpose
     ways: Ways = field(init=False)
@@ -272,11 +272,8 @@ class Worker:
         else:
             result = self._judge(errand, line, report, passage.started, now)
         self._count(errand, line, report)
-        failed = result.failed
-        self.ledger.write(
-            attempt.record(errand, line, passage.start, report, result.changes, ended=now),
-            then=(lambda: self.on_failed(lease, failed)) if failed else None,
-        )
+        tells = self.tell_sender(lease, result.failed) if result.failed else None
+        self.ledger.write(attempt.record(errand, line, passage.start, report, result, ended=now, tells=tells))
         if result.onward:
             self._onward(errand, line, report, result.onward)
         else:

@@ -77,6 +77,8 @@ class Lease:
     message: Message | None = None
     size: int = 0
     trace: bool = False  # a test: keep the transcript even of a success
+    entrypoint: str = ""
+    notes: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,6 +126,16 @@ class Record:
     changes: tuple[Change, ...]
     transcript: str = ""
     note: str = ""  # why this connection: "primary", "fallback: …", "hedge", "probe"
+    report: Submission | None = None  # to the sender, of what failed for good: accepted if the rest is written
+
+
+@dataclass(slots=True, kw_only=True)
+class Ending:
+    """Deliveries of one message whose time is over, and the report of it that its sender is owed."""
+
+    message: int
+    numbers: tuple[int, ...]
+    report: Submission | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,8 +254,12 @@ class Queue(Protocol):
         many are unclear now."""
         ...
 
-    async def expire(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:
-        """Expire waiting deliveries whose message's time is over: (message, numbers) of each."""
+    async def overdue(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:
+        """Waiting deliveries whose message's time is over: (message, numbers) of each."""
+        ...
+
+    async def expire(self, endings: Sequence[Ending]) -> None:
+        """Expire what is overdue, and accept the reports. An ending of which something no longer waits is left out."""
         ...
 
     async def doubts(

@@ -12,6 +12,7 @@ from secondpost.core.delivery import IllegalMove, Move, State, step
 from secondpost.core.outcome import Accepted, Deferred, Outcome, Rejected, Unclear
 from secondpost.store.base import Change, Submission
 
+TOO_LATE = "nobody took it in time"  # why a delivery expired
 KEY_LIFE = timedelta(hours=24)  # how long an idempotency key is known
 
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 from secondpost.core.delivery import OPEN, TABLE, Move, State, step
 from secondpost.core.priority import Priority
 from secondpost.errors import IdempotencyConflict, StoreError
-from secondpost.store.base import Delivery, Lease, Receipt, Record, Start, Submission
-from secondpost.store.changes import KEY_LIFE, digest, telling
+from secondpost.store.base import Delivery, Ending, Lease, Receipt, Record, Start, Submission
+from secondpost.store.changes import KEY_LIFE, TOO_LATE, digest, telling
 from secondpost.store.memory.rows import Entry, Row, changed, first_row, lapsed, moved_by, write_change
 
 T = TypeVar("T")
@@ -90,6 +90,8 @@ class MemoryQueue:
         if len(held) < len(it.changes):
             return False
         states = {change.number: changed(held[change.number], change) for change in it.changes}
+        if it.report is not None:
+            self._accept(it.report)
         for change in it.changes:
             write_change(held[change.number], it, change, states[change.number])
         if it.attempt:
@@ -133,7 +135,7 @@ class MemoryQueue:
             delivery.worker, delivery.fence = worker, fence
         return Lease(
             id=message, sender=it.sender, priority=it.priority, expires=it.expires, accepted=it.accepted, route=route,
-            fence=fence, size=it.message.size,
+            fence=fence, size=it.message.size, entrypoint=it.entrypoint, notes=it.notes,
             deliveries=[
                 Delivery(
                     number=d.number, recipient=d.recipient, tries=d.tries, spent=d.spent,
@@ -167,15 +169,27 @@ class MemoryQueue:
 
     # Time and people -----------------------------------------------------------------------------------------------
 
-    async def expire(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:
+    async def overdue(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:
         expired: dict[int, list[int]] = defaultdict(list)
         for message, entry in sorted(self._entries.items(), key=lambda item: item[1].submission.expires):
             for delivery in entry.open(State.WAITING) if entry.submission.expires <= now else ():
                 if limit:
                     limit -= 1
-                    moved_by(delivery, Move.EXPIRE, None, "nobody took it in time")
                     expired[message].append(delivery.number)
         return [(message, tuple(numbers)) for message, numbers in expired.items()]
+
+    async def expire(self, endings: Sequence[Ending]) -> None:
+        for it in endings:
+            entry = self._entries.get(it.message)
+            ended = (
+                [delivery for delivery in entry.open(State.WAITING) if delivery.number in it.numbers] if entry else []
+            )
+            if len(ended) < len(it.numbers):
+                continue
+            for delivery in ended:
+                moved_by(delivery, Move.EXPIRE, None, TOO_LATE)
+            if it.report is not None:
+                self._accept(it.report)
 
     async def doubts(
         self, priorities: Sequence[Priority], *, now: datetime, limit: int

@@ -83,6 +83,13 @@ class Batch:
             self._routes[names] = number
         return number
 
+    def accept(self, it: Submission) -> None:
+        """Write one submission as part of a transaction that has begun."""
+        run = Run()
+        self._accept(run, it)
+        self._mend(run)
+        self._save(run)
+
     def forget(self) -> None:
         """A transaction was undone: what was learned in it may not be so."""
         self._routes.clear()
@@ -131,6 +138,8 @@ class Batch:
             ))  # fmt: skip
             if it.message <= self.indexed:
                 run.late.append((it.connection, it.message))
+        if it.report is not None:
+            self._accept(run, it.report)
         for change in it.changes:
             run.changes.append(self._change(it, change))
 

@@ -13,8 +13,9 @@ import apsw
 
 from secondpost.core.delivery import TABLE, Move, State, step
 from secondpost.core.priority import Priority
-from secondpost.store.base import Delivery, Lease, Receipt, Record, Start, Submission
-from secondpost.store.sqlite.batch import ACCEPT, RECORD, START
+from secondpost.store.base import Delivery, Ending, Lease, Receipt, Record, Start, Submission
+from secondpost.store.changes import TOO_LATE
+from secondpost.store.sqlite.batch import ACCEPT, RECORD, START, Batch
 from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.rows import encode, fetch, ms, names, when
 from secondpost.store.sqlite.trouble import told
@@ -86,8 +87,15 @@ class SqliteQueue:
 
     # Time and people -----------------------------------------------------------------------------------------------
 
-    async def expire(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:
-        return await self._engine.write(lambda db: _expire(db, ms(now), limit))
+    async def overdue(self, *, now: datetime, limit: int) -> list[tuple[int, tuple[int, ...]]]:
+        found: dict[int, list[int]] = {}
+        for message, number in await self._engine.read(lambda db: fetch(db, _SQL["find_expired"], (ms(now), limit))):
+            found.setdefault(message, []).append(number)
+        return [(message, tuple(sorted(numbers))) for message, numbers in found.items()]
+
+    async def expire(self, endings: Sequence[Ending]) -> None:
+        batch = self._engine.batch
+        await self._engine.write(lambda db: _expire(db, batch, endings))
 
     async def doubts(
         self, priorities: Sequence[Priority], *, now: datetime, limit: int
@@ -149,7 +157,7 @@ def _fitting(due: list[tuple[int, int]], facts: dict[int, Any], byte_limit: int)
 
 
 def _told(message: int, route: tuple[str, ...], facts: tuple[Any, ...], claimed: list[Any]) -> Lease:
-    sender, priority, expires, accepted, size = facts
+    sender, priority, expires, accepted, size, entrypoint, notes = facts
     deliveries = [
         Delivery(
             number=number,
@@ -163,7 +171,7 @@ def _told(message: int, route: tuple[str, ...], facts: tuple[Any, ...], claimed:
     ]
     return Lease(
         id=message, sender=sender, priority=Priority(priority), expires=when(expires), accepted=when(accepted),
-        route=route, fence=claimed[0][6], deliveries=deliveries, size=size,
+        route=route, fence=claimed[0][6], deliveries=deliveries, size=size, entrypoint=entrypoint, notes=notes,
     )  # fmt: skip
 
 
@@ -188,13 +196,16 @@ def _lapse(
     return counts[State.WAITING], counts[State.UNCLEAR]
 
 
-def _expire(db: apsw.Connection, now: int, limit: int) -> list[tuple[int, tuple[int, ...]]]:
-    expired: dict[int, list[int]] = {}
+def _expire(db: apsw.Connection, batch: Batch, endings: Sequence[Ending]) -> None:
     state = step(State.WAITING, Move.EXPIRE)
-    for message, number in fetch(db, _SQL["find_expired"], (now, limit)):
-        db.execute(_SQL["expire"], (state, "nobody took it in time", message, number))
-        expired.setdefault(message, []).append(number)
-    return [(message, tuple(sorted(numbers))) for message, numbers in expired.items()]
+    for it in endings:
+        states = {number: state for number, state, _doubled in fetch(db, _SQL["deliveries_of"], (it.message,))}
+        if any(states.get(number) != State.WAITING for number in it.numbers):
+            continue
+        for number in it.numbers:
+            db.execute(_SQL["expire"], (state, TOO_LATE, it.message, number))
+        if it.report is not None:
+            batch.accept(it.report)
 
 
 def _move(
