@@ -8,6 +8,7 @@ SecondpostError
 │   ├── TooMany                the client has submitted as many as it may for now; says when to come back
 │   └── IdempotencyConflict    the key was used with other content
 ├── HookRefused            a webhook is not from the provider, or is an old one again; nothing was believed
+├── HookUnproven           a webhook could not be checked now; it is to come again
 ├── NotAccepted            nobody took the message for some recipient (carries the result)
 └── StoreError
     ├── StoreUnavailable   busy or full: nothing was written, try again
@@ -94,6 +95,10 @@ class IdempotencyConflict(Refusal):
 
 class HookRefused(SecondpostError):
     """A webhook is not signed by the provider, or is an old one that comes again. Nothing in it was believed."""
+
+
+class HookUnproven(SecondpostError):
+    """What is needed to check a webhook could not be had now. Nothing in it was believed; it is to come again."""
 
 
 class NotAccepted(SecondpostError):

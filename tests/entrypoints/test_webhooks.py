@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from secondpost.entrypoints import webhooks
 from secondpost.entrypoints.http import HttpListener
-from secondpost.errors import HookRefused, StoreUnavailable
+from secondpost.errors import HookRefused, HookUnproven, StoreUnavailable
 from secondpost.service.feedback import NoSuchHook
 
 
@@ -67,7 +67,7 @@ async def test_one_provider_tells_by_get(ask, feedback):
 @pytest.mark.parametrize(
     ("error", "status"),
     [(NoSuchHook("There is no webhook at this address."), 404), (HookRefused("The signature is wrong."), 403),
-     (StoreUnavailable("The disk is full."), 503)],
+     (StoreUnavailable("The disk is full."), 503), (HookUnproven("No certificate."), 503)],
 )  # fmt: skip
 async def test_every_refusal_has_its_status(ask, feedback, error, status):
     feedback.error = error

@@ -23,7 +23,7 @@ class Telling(ScriptedMailer):
 
     can = Abilities(events=True)
 
-    def events(self, hook, now):
+    async def hear(self, hook, now):
         if hook.headers.get("signature") != "right":
             raise HookRefused("The signature of the webhook is not the provider's.")
         return [
@@ -118,11 +118,11 @@ async def test_what_is_signed_and_cannot_be_read_is_refused_and_is_no_fault_of_o
 async def test_the_mailer_is_told_the_url_as_the_provider_knows_it(desk):
     seen: list[str] = []
 
-    def events(hook, now):
+    async def hear(hook, now):
         seen.append(hook.url)
         return []
 
-    desk.office.primary.events = events
+    desk.office.primary.hear = hear
     await desk.tell(1)
     assert seen == [await desk.feedback.address("primary")]
 

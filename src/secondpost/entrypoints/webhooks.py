@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from secondpost.errors import HookRefused, StoreError
+from secondpost.errors import HookRefused, HookUnproven, StoreError
 from secondpost.mailers.base import Hook
 from secondpost.service.feedback import Feedback, NoSuchHook
 
@@ -51,9 +51,9 @@ class Webhooks:
         except HookRefused as error:
             logger.warning("a webhook was refused: %s", error, extra={"connection": name})
             return PlainTextResponse(f"{error}\n", 403)
-        except StoreError as error:
-            logger.error("a webhook could not be written down; its sender is asked to come again: %s", error)
-            return PlainTextResponse("Nothing can be written down now. Come again.\n", 503)
+        except (StoreError, HookUnproven) as error:
+            logger.error("a webhook could not be taken now; its sender is asked to come again: %s", error)
+            return PlainTextResponse("It cannot be taken now. Come again.\n", 503)
         return JSONResponse({"events": count})
 
 

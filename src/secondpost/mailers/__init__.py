@@ -29,6 +29,7 @@ MAILERS: dict[str, str] = {
     "sendgrid": "secondpost.mailers.sendgrid:SendGrid",
     "sendlayer": "secondpost.mailers.sendlayer:SendLayer",
     "sendmail": "secondpost.mailers.sendmail:Sendmail",
+    "ses": "secondpost.mailers.ses:Ses",
     "smtp": "secondpost.mailers.smtp:Smtp",
     "smtp2go": "secondpost.mailers.smtp2go:Smtp2Go",
     "smtpcom": "secondpost.mailers.smtpcom:SmtpCom",

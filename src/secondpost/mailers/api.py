@@ -247,6 +247,14 @@ class Api:
         """What a webhook tells, once its signature is checked. Raises `HookRefused`."""
         raise NotImplementedError
 
+    def proof(self, hook: Hook, settings: Values) -> Request | None:
+        """What must be fetched before a webhook can be checked. Raises `HookRefused`."""
+        return None
+
+    def answer(self, hook: Hook, settings: Values) -> Request | None:
+        """What the provider wants to be asked after a webhook that was believed."""
+        return None
+
     async def sign(self, request: Request, settings: Values, now: datetime) -> Request:
         """The request with what must be made anew each time, such as an access token. The only place that may wait."""
         return request

@@ -159,6 +159,7 @@ class Hook:
     headers: Mapping[str, str] = field(default_factory=dict)  # names lower-cased
     query: Mapping[str, str] = field(default_factory=dict)
     url: str = ""  # as the provider was given it: some sign it
+    proof: bytes = b""  # what had to be fetched to check it, such as a certificate
 
 
 class ApiMailer(Mailer, Protocol):
@@ -170,6 +171,6 @@ class ApiMailer(Mailer, Protocol):
         None: they did not answer, or not so that it can be read."""
         ...
 
-    def events(self, hook: Hook, now: datetime) -> list[Event]:
+    async def hear(self, hook: Hook, now: datetime) -> list[Event]:
         """What the hook tells. Raises `HookRefused` when it is not from the provider, or is an old one again."""
         ...

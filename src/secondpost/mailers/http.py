@@ -8,12 +8,14 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, TypeVar
 
 from secondpost.core.connection import Connection
 from secondpost.core.event import Event
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
+from secondpost.errors import HookUnproven
 from secondpost.mailers.api import Api, Request, Response, by_status
 from secondpost.mailers.base import Abilities, Crossing, Hook, Parcel, Report, Setting, Sought, Verdict
 from secondpost.mailers.fits import misfit
@@ -163,6 +165,22 @@ class HttpMailer:
         except Exception:
             logger.exception("a look-up at %s could not be read by a fault of our own", self.title)
             return None
+
+    async def hear(self, hook: Hook, now: datetime) -> list[Event]:
+        """What a webhook tells. It may take a request to check it, and another to answer it."""
+        if (request := self.api.proof(hook, self._values)) is not None:
+            hook = replace(hook, proof=await self._fetched(request))
+        events = self.events(hook, now)
+        if (request := self.api.answer(hook, self._values)) is not None:
+            await self._fetched(request)
+        return events
+
+    async def _fetched(self, request: Request) -> bytes:
+        """What stands there, asked for without our key. Raises HookUnproven."""
+        answer = await self._line.ask(request)
+        if answer.response is None or not (answer.response.ok and answer.response.whole):
+            raise HookUnproven("What the webhook needs could not be fetched from the provider. Come again.")
+        return answer.response.body
 
     def events(self, hook: Hook, now: datetime) -> list[Event]:
         return self.api.events(hook, self._values, now)

@@ -17,7 +17,7 @@ from secondpost.core import event as rules
 from secondpost.core import suppression, words
 from secondpost.core.delivery import Move
 from secondpost.core.event import Event, Kind
-from secondpost.errors import HookRefused, SecondpostError, StoreError
+from secondpost.errors import HookRefused, HookUnproven, SecondpostError, StoreError
 from secondpost.mailers.base import ApiMailer, Hook
 from secondpost.service.suppressions import Suppressions
 from secondpost.service.worker import Worker
@@ -63,8 +63,8 @@ class Feedback:
         Raises `NoSuchHook`, `HookRefused`, and what the store raises: then the provider is to come again."""
         mailer = await self._addressed(name, token)
         try:
-            events = mailer.events(replace(hook, url=f"{self.url}{path(name, token)}"), self.now())
-        except HookRefused:
+            events = await mailer.hear(replace(hook, url=f"{self.url}{path(name, token)}"), self.now())
+        except (HookRefused, HookUnproven):
             raise
         except Exception as error:
             logger.warning("a webhook of %s cannot be read: %s", name, type(error).__name__)

@@ -3,13 +3,14 @@
 Rule: the signature covers host, time and the whole body, is compared in constant time, and is good for five minutes.
 """
 
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import quote
+
+from secondpost.wire.sigv4 import Signed, signature
 
 FRESH = timedelta(minutes=5)
 _FORM = re.compile(
@@ -45,12 +46,5 @@ def is_right(it: Claim, secret: str, path: str, headers: Mapping[str, str], body
         return False
     if abs(now - stamp) > FRESH or not at.startswith(it.day) or not {"host", "x-amz-date"} <= set(it.signed):
         return False
-    lines = "".join(f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in it.signed)
-    digest = hashlib.sha256(body).hexdigest()
-    canonical = f"POST\n{quote(path, safe='/-_.~')}\n\n{lines}\n{';'.join(it.signed)}\n{digest}"
-    scope = f"{it.day}/{it.region}/ses/aws4_request"
-    text = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = ("AWS4" + secret).encode()
-    for part in (it.day, it.region, "ses", "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.compare_digest(hmac.new(key, text.encode(), "sha256").hexdigest(), it.signature)
+    signed = Signed(method="POST", path=quote(path, safe="/-_.~"), headers=headers, names=it.signed, body=body)
+    return hmac.compare_digest(signature(signed, secret, it.region), it.signature)
