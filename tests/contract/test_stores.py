@@ -730,6 +730,7 @@ async def test_a_row_says_what_lists_show(store):
     (row,) = await store.page(Query())
     assert (row.id, row.accepted, row.subject, row.sender) == (it.id, NOW, "Order 1", "shop@example.com")
     assert (row.recipients, row.states) == (("a@x.org", "b@x.org"), (State.LEASED, State.ACCEPTED))
+    assert (row.by_backup, row.withheld, row.entrypoint) == (False, "", "smtp")
     assert (row.connection, row.client, row.size, row.priority) == ("primary", "shop", it.message.size, Priority.BULK)
 
 
@@ -810,6 +811,66 @@ async def test_the_log_is_filtered_by_connection(filled):
 
 async def test_the_log_is_filtered_by_date(filled):
     assert await found(filled, since=NOW + 3 * HOUR, until=NOW + 5 * HOUR) == ["Your order", "Password reset"]
+
+
+async def test_the_log_is_filtered_by_who_sent_it_by_backup_and_by_the_words_of_an_error(filled):
+    assert await found(filled, client="shop", limit=1) == ["Ticket"]
+    assert await found(filled, client="sho") == []
+    assert await found(filled, by_backup=True) == ["Your Café order"]
+    assert await found(filled, error="55") == ["Password reset"]
+    assert await found(filled, error="250") == []  # a success is no error
+    assert await found(filled, error="%") == []
+
+
+async def test_what_was_withheld_is_told_apart_by_its_reason(filled):
+    reasons = {"a@x.org": "suppressed: bounced", "b@x.org": "blocked by the route Demo"}
+    for number, (recipient, reason) in enumerate(reasons.items(), 20):
+        it = submission(number, accepted=NOW + DAY, recipients=[recipient], withheld={recipient: reason})
+        await filled.accept(it)
+    cancelled = (State.CANCELLED,)
+    assert await found(filled, withheld="suppressed", states=cancelled) == ["Order 20"]
+    assert await found(filled, withheld="blocked", states=cancelled) == ["Order 21"]
+    assert await found(filled, withheld="cancelled", states=cancelled) == ["Receipt"]
+    (row,) = await filled.page(Query(withheld="blocked", states=cancelled))
+    assert row.withheld == "blocked by the route Demo"
+
+
+async def test_what_is_sealed_is_searched_too(filled):
+    special = submission(30, accepted=NOW + DAY, message=Message(b"X-Order: A-17\r\n\r\n", b"Dear Zo\xc3\xab\r\n"))
+    await filled.accept(special)
+    assert await found(filled, head="x-order: a-17") == ["Order 30"]
+    assert await found(filled, content="zoë") == ["Order 30"]
+    assert await found(filled, content="a-17") == []
+    assert len(await found(filled, content="thank you", limit=3)) == 3
+    assert await found(filled, content="thank you", address="carol") == ["Password reset"]
+
+
+async def test_a_look_goes_on_where_it_ended(filled):
+    seen, before = [], None
+    while True:
+        look = await filled.look(Query(limit=2, before=before))
+        seen += [row.subject for row in look.rows]
+        if (before := look.before) is None:
+            break
+    assert seen == await found(filled, limit=10)
+    assert len(seen) == 7
+
+
+async def test_what_is_found_is_counted_up_to_a_limit(filled):
+    assert await filled.count(Query(address="anna", limit=10)) == (3, False)
+    assert await filled.count(Query(limit=5)) == (5, True)
+    assert await filled.count(Query(client="nobody")) == (0, False)
+
+
+async def test_only_finished_messages_are_dropped(filled):
+    rows = await filled.page(Query())
+    by_subject = {row.subject: row.id for row in rows}
+    asked = [by_subject[name] for name in ("Your invoice", "Your Café order", "Receipt", "Newsletter")]
+    assert await filled.drop([*asked, 42]) == [by_subject["Receipt"], by_subject["Your Café order"]]
+    assert await filled.entry(by_subject["Receipt"]) is None
+    assert await filled.content(by_subject["Receipt"]) is None
+    assert await found(filled, subject="cafe") == []
+    assert len(await found(filled)) == 5
 
 
 async def test_filters_narrow_each_other(filled):

@@ -188,14 +188,14 @@ class StoresAgree(RuleBasedStateMachine):
         connection=st.sampled_from(["", "primary", "nobody"]),
         subject=st.sampled_from(["", "order 1"]),
         address=st.sampled_from(["", "r1@x.org", "r1"]),
+        by_backup=st.booleans(),
+        error=st.sampled_from(["", "", "5"]),
         back=st.integers(0, 200),
         limit=st.integers(1, 5),
     )
-    def page(
-        self, states: tuple[State, ...], connection: str, subject: str, address: str, back: int, limit: int
-    ) -> None:
+    def page(self, states: tuple[State, ...], back: int, **filters: Any) -> None:
         query = Query(
-            states=states, connection=connection, subject=subject, address=address, limit=limit,
+            states=states, **filters,
             since=self.now - timedelta(minutes=back) if back > 100 else None,
         )  # fmt: skip
         self.both(lambda store: store.page(query))

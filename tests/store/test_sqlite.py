@@ -401,7 +401,8 @@ def test_f38_claiming_goes_from_message_to_message():
 def test_f38_every_statement_finds_its_rows_by_an_index():
     db = apsw.Connection(":memory:")
     db.execute((FOLDER / "sqlite/migrations/0001_start.sql").read_text())
-    db.create_scalar_function("spells", lambda *_: True, 2)
+    for name in ("spells", "mentions", "withheld_as"):
+        db.create_scalar_function(name, lambda *_: True, 1 + (name != "withheld_as"))
     scans = {
         (name, str(step))
         for file in ("queue", "log")

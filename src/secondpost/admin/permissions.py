@@ -46,6 +46,16 @@ TABLE = {
     "POST /account/codes": Permission.SELF,
     "POST /account/codes/off": Permission.SELF,
     "POST /account/sessions": Permission.SELF,
+    # Email Log
+    "GET /log": Permission.READ,
+    "POST /log/views": Permission.READ,
+    "POST /log/views/remove": Permission.READ,
+    "POST /log/columns": Permission.READ,
+    "GET /log/{id}": Permission.READ,
+    "GET /log/{id}/content": Permission.CONTENT,
+    "GET /log/{id}/html": Permission.CONTENT,
+    "GET /log/{id}/source": Permission.CONTENT,
+    "GET /log/{id}/attachments/{number}": Permission.CONTENT,
     # Settings
     "GET /settings/general": Permission.CONFIGURE,
     "POST /settings/general": Permission.CONFIGURE,

@@ -22,6 +22,8 @@ from secondpost.admin.pages import (
     email_test,
     entrance,
     general,
+    log,
+    log_message,
     people,
     routing,
     try_routing,
@@ -35,6 +37,8 @@ Page = Callable[[Visit], Awaitable[Response]]
 PAGES: dict[str, Page] = {
     **entrance.PAGES,
     **account.PAGES,
+    **log.PAGES,
+    **log_message.PAGES,
     **general.PAGES,
     **connections.PAGES,
     **try_routing.PAGES,

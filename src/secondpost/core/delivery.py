@@ -75,6 +75,13 @@ FINAL = frozenset(state for state, moves in TABLE.items() if not moves)
 OPEN = frozenset(TABLE) - FINAL
 
 
+def withheld_as(reason: str) -> str:
+    """What kind of `cancelled` a reason tells of: suppressed, blocked by a rule, or cancelled by a person."""
+    if reason.startswith("suppressed"):
+        return "suppressed"
+    return "cancelled" if reason.startswith(("cancelled", "answered")) or not reason else "blocked"
+
+
 class IllegalMove(Exception):
     """A delivery was asked to do what its state does not allow: a bug in Secondpost. The delivery was left as it is."""
 

@@ -23,6 +23,11 @@ def following_id(last: int, milliseconds: int, chance: int) -> int:
     return max(new_id(milliseconds, chance), last + 1)
 
 
+def milliseconds(number: int) -> int:
+    """The Unix time at which an id was drawn."""
+    return (number >> 22) + EPOCH
+
+
 def id_text(number: int) -> str:
     """The id as people see it: 13 characters that sort as the number does."""
     return (

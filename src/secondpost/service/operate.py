@@ -24,9 +24,11 @@ from secondpost.service.submit import Draft, Submit
 from secondpost.service.suppressions import Suppressions
 from secondpost.service.users import Role, Users
 from secondpost.service.verification import Verification
+from secondpost.service.views import Views
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
 
+COUNTED = 1000  # messages of a standing that are counted; there may be millions
 VERDICTS = {"arrived": Move.SETTLE_ARRIVED, "refused": Move.SETTLE_REFUSED, "send_again": Move.SEND_AGAIN}
 
 
@@ -49,6 +51,7 @@ class Operations:
     verification: Verification = field(init=False)
     feedback: Feedback = field(init=False)
     drills: Drills = field(init=False)
+    views: Views = field(init=False)
 
     def __post_init__(self) -> None:
         self.users = Users(self.store, self.now)
@@ -56,6 +59,7 @@ class Operations:
         self.verification = Verification(self.store, self.connections, self.now)
         self.feedback = Feedback(self.store, self.worker, self.suppressions, self.now, self.url)
         self.drills = Drills(self.store, self.connections, self.submit)
+        self.views = Views(self.store)
 
     async def load(self) -> None:
         """Read what is kept in the store, once it is open."""
@@ -119,13 +123,35 @@ class Operations:
         more = rfc5322.id_text(rows[-1].id) if len(rows) == query.limit else None
         return {"rows": [present.row(row) for row in rows], "next": more}
 
+    async def log_look(self, **filters: Any) -> dict[str, Any]:
+        """What a moment's look finds; `next` says where to go on, also when it has found nothing yet."""
+        query = present.query(filters)
+        found = await self.store.look(query)
+        return {
+            "rows": [present.listed(row) for row in found.rows],
+            "next": None if found.before is None else rfc5322.id_text(found.before),
+            "full": len(found.rows) == query.limit,
+        }
+
+    async def log_counts(self, **filters: Any) -> dict[str, tuple[int, bool]]:
+        """How many there are of each standing, as far as a moment shows; and whether there may be more."""
+        return {
+            word: await self.store.count(present.query({**filters, "status": word, "limit": COUNTED}))
+            for word in present.LABELS
+        }
+
+    async def log_delete(self, ids: list[str]) -> dict[str, Any]:
+        """Entries with their content are gone for good; those with an open delivery stay."""
+        dropped = [rfc5322.id_text(message) for message in await self.store.drop([self._id(id) for id in ids])]
+        return {"deleted": dropped, "left": [id for id in ids if id not in dropped]}
+
     async def log_show(self, id: str) -> dict[str, Any]:
         entry = await self.store.entry(self._id(id))
         if entry is None:
             raise SecondpostError(
                 f"There is no message {id} in the log. It may be older than the Log Retention Period."
             )
-        return present.entry(entry, self.worker.policies)
+        return present.listed(entry.row) | present.entry(entry, self.worker.policies)
 
     async def log_content(self, id: str) -> str:
         content = await self.store.content(self._id(id))
@@ -160,6 +186,8 @@ class Operations:
             priority=entry.row.priority, tag=entry.tag, parent=parent,
         )  # fmt: skip
         receipt = await self.submit(compose.checked(draft))
+        text = f"sent again as {rfc5322.id_text(receipt.id)}"
+        await self.store.event("resend", at=self.now(), message=parent, text=text)
         return {"id": rfc5322.id_text(receipt.id)}
 
     async def messages_cancel(self, id: str) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 Rule: times are ISO 8601 in UTC, ids are text, states are the words of the state table; nothing here reads or writes.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from secondpost.core import message as rfc5322
-from secondpost.core.delivery import State
+from secondpost.core.delivery import State, withheld_as
 from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import SecondpostError
 from secondpost.service.feedback import told
@@ -17,10 +18,21 @@ from secondpost.service.worker import Worker
 from secondpost.store.base import Depth, LogEntry, LogRow, Query
 
 MOST = 10_000  # rows of one page
-WORDS = {
-    "sent": State.ACCEPTED, "failed": State.REJECTED,
-    "waiting": State.WAITING, "unclear": State.UNCLEAR,
-    **{state.value: state for state in State},
+Standing = tuple[tuple[State, ...], str]  # states of deliveries, and why they were withheld
+# What people ask for, and the deliveries that it means.
+WORDS: dict[str, Standing] = {
+    **{state.value: ((state,), "") for state in State},
+    "open": ((State.WAITING, State.LEASED, State.SENDING), ""),
+    "sent": ((State.ACCEPTED,), ""),
+    "failed": ((State.REJECTED, State.EXPIRED), ""),
+    "blocked": ((State.CANCELLED,), "blocked"),
+    "suppressed": ((State.CANCELLED,), "suppressed"),
+    "withdrawn": ((State.CANCELLED,), "cancelled"),
+}
+# What lists call them.
+LABELS = {
+    "open": "Waiting", "sent": "Sent", "failed": "Failed", "unclear": "Unclear", "blocked": "Blocked",
+    "suppressed": "Suppressed", "withdrawn": "Cancelled",
 }  # fmt: skip
 
 
@@ -47,8 +59,14 @@ def query(filters: Mapping[str, Any]) -> Query:
     return Query(
         address=filters.get("address") or "",
         subject=filters.get("subject") or "",
-        states=(WORDS[status],) if status else (),
+        head=filters.get("header") or "",
+        content=filters.get("content") or "",
+        states=WORDS[status][0] if status else (),
+        withheld=WORDS[status][1] if status else "",
         connection=filters.get("connection") or "",
+        by_backup=bool(filters.get("by_backup")),
+        client=filters.get("initiator") or "",
+        error=filters.get("error") or "",
         since=when(filters.get("since")),
         until=when(filters.get("until")),
         before=_before(filters.get("before")),
@@ -88,6 +106,28 @@ def row(row: LogRow) -> dict[str, Any]:
         "size": row.size,
         "priority": row.priority.label,
     }
+
+
+def listed(it: LogRow) -> dict[str, Any]:
+    """A row with what only the web admin's list shows."""
+    notes = json.loads(it.notes) if it.notes else {}
+    hidden = {*notes.get("cc", ()), *notes.get("bcc", ())}
+    return row(it) | {
+        "to": [recipient for recipient in it.recipients if recipient not in hidden] or list(it.recipients),
+        "cc": notes.get("cc", []),
+        "bcc": notes.get("bcc", []),
+        "standing": standing(it),
+        "by_backup": it.by_backup,
+        "entrypoint": it.entrypoint,
+    }
+
+
+def standing(it: LogRow) -> str:
+    """The word of `LABELS` for a message."""
+    word = status(it.states)
+    if word == State.CANCELLED:
+        return "withdrawn" if (kind := withheld_as(it.withheld)) == "cancelled" else kind
+    return next(name for name in LABELS if word in WORDS[name][0])
 
 
 def status(states: Sequence[State]) -> str:

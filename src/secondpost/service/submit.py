@@ -230,7 +230,7 @@ class Submit:
             route=verdict.connections,
             client=draft.client,
             entrypoint=draft.entrypoint,
-            notes=_notes(draft, verdict, private),
+            notes=_notes(draft, verdict, summary),
             tag=draft.tag or private.get("secondpost-tag", "")[:200],
             key=draft.key or private.get("secondpost-idempotency-key", "")[:200],
             worker=self.worker.name if hold else "",
@@ -252,9 +252,9 @@ class Submit:
         self.worker.room.give(submission.message.size)
 
 
-def _notes(draft: Draft, verdict: Verdict, private: Mapping[str, str]) -> str:
-    """Why this route, which part of the client sent, its metadata, and whose failures nobody wants to hear of."""
-    notes = dict(verdict.notes or {})
+def _notes(draft: Draft, verdict: Verdict, summary: Summary) -> str:
+    """Why this route, which part of the client sent, its metadata, whose failures nobody wants to hear of, copies."""
+    notes, private = dict(verdict.notes or {}), summary.private
     if initiator := private.get("secondpost-initiator", ""):
         notes[INITIATOR] = initiator[:200]
     field = private.get("secondpost-metadata", "")
@@ -263,6 +263,8 @@ def _notes(draft: Draft, verdict: Verdict, private: Mapping[str, str]) -> str:
     if asked := draft.dsn:
         quiet = [to for to in draft.recipients if "FAILURE" not in asked.get(f"NOTIFY {to}", "FAILURE").upper()]
         notes |= {NO_REPORT: quiet} if quiet else {}
+    if summary.cc or draft.recipients != summary.to:
+        notes |= _copies(draft.recipients, summary)
     return json.dumps(notes) if notes else ""
 
 
@@ -273,6 +275,16 @@ def _metadata(field: str) -> dict[str, str]:
         return form.metadata("Secondpost-Metadata", {str(name): str(value) for name, value in given.items()})
     except (ValueError, AttributeError, RecursionError):
         raise form.wrong("Secondpost-Metadata", "Secondpost-Metadata is not a JSON object.") from None
+
+
+def _copies(recipients: tuple[str, ...], summary: Summary) -> dict[str, list[str]]:
+    """The recipients whom the field Cc names, and, when any is named at all, those whom no field names."""
+    fields = {"to": summary.to, "cc": summary.cc}
+    named = {name: {address.casefold() for address in listed} for name, listed in fields.items()}
+    cc = [to for to in recipients if to.casefold() in named["cc"] - named["to"]]
+    bcc = [to for to in recipients if to.casefold() not in named["cc"] | named["to"]]
+    found = {"cc": cc, "bcc": bcc if len(bcc) < len(recipients) else []}
+    return {name: listed for name, listed in found.items() if listed}
 
 
 def _priority(asked: Priority | None, by_rule: Priority | None, field: str) -> Priority:

@@ -144,8 +144,14 @@ class Query:
 
     address: str = ""
     subject: str = ""
+    head: str = ""  # words of the header block, and of
+    content: str = ""  # the text: these are sealed, so that every message must be opened
     states: tuple[State, ...] = ()
+    withheld: str = ""  # with the state cancelled: "suppressed", "blocked" or "cancelled" (core.delivery.withheld_as)
     connection: str = ""
+    by_backup: bool = False  # accepted by another connection than the first of its route
+    client: str = ""
+    error: str = ""  # stands in the reply to an attempt that did not succeed
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
@@ -163,10 +169,24 @@ class LogRow:
     from_email: str
     recipients: tuple[str, ...]
     states: tuple[State, ...]
+    withheld: str  # the reason why a delivery was cancelled, if one was
     connection: str
+    by_backup: bool
     client: str
+    entrypoint: str
+    notes: str
     size: int
     priority: Priority
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a moment's look found, newest first. `before`: the key of the next look; None: that was all there is.
+
+    A look may end before its page is full, even with nothing: then `before` says how far back it came."""
+
+    rows: list[LogRow]
+    before: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,14 +194,20 @@ class LogEntry:
     """One message with everything known of it. `deliveries`, `attempts` and `events` are plain dicts, oldest first."""
 
     row: LogRow
-    entrypoint: str
-    notes: str
     tag: str
     expires: datetime
     parent: int | None
     deliveries: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
     events: list[dict[str, Any]]
+
+    @property
+    def entrypoint(self) -> str:
+        return self.row.entrypoint
+
+    @property
+    def notes(self) -> str:
+        return self.row.notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,10 +317,22 @@ class Queue(Protocol):
         """Drop content, then whole log entries, of messages that are all final and older: (contents, entries)."""
         ...
 
+    async def drop(self, messages: Sequence[int]) -> list[int]:
+        """Drop these entries whole, content included; those with an open delivery stay. Returns what was dropped."""
+        ...
+
 
 class Log(Protocol):
     async def page(self, query: Query) -> list[LogRow]:
-        """Newest first."""
+        """Newest first; less than `limit` only when there are no more."""
+        ...
+
+    async def look(self, query: Query) -> Found:
+        """The same for somebody who waits: not longer than a moment, however large the log and rare what is sought."""
+        ...
+
+    async def count(self, query: Query) -> tuple[int, bool]:
+        """How many there are, up to `limit`, as far as a moment's look shows; and whether there may be more."""
         ...
 
     async def entry(self, message: int) -> LogEntry | None: ...

@@ -1,6 +1,6 @@
 """SQL in files: each statement is named by the comment line before it (`-- lease_due: claim …`).
 
-Rule: no SQL is put together in Python.
+Rule: no SQL is put together in Python. What several statements of a file share is a fragment, named in braces.
 """
 
 import re
@@ -10,10 +10,15 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "sql"
 
 _NAME = re.compile(r"^-- ([a-z_]+): .*$", re.MULTILINE)
+_SHARED = re.compile(r"\{([a-z_]+)\}")
 
 
 @cache
 def statements(file: str) -> dict[str, str]:
     """The statements of one file below `sql/`, by name."""
     parts = _NAME.split((FOLDER / f"{file}.sql").read_text(encoding="utf-8"))
-    return {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    found = {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    shared = {name for text in found.values() for name in _SHARED.findall(text)}
+    return {
+        name: _SHARED.sub(lambda match: found[match[1]], text) for name, text in found.items() if name not in shared
+    }

@@ -7,6 +7,8 @@ address was asked for. Case and accents do not matter.
 import re
 import unicodedata
 
+from secondpost.core.content import text_of
+
 _WORD = re.compile(r"[^\W_]+")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\W\d_]{2,}")
 
@@ -31,6 +33,18 @@ def spells(text: str, asked: str) -> bool:
     if is_whole(asked):
         return wanted in runs
     return any(run[:last] == wanted[:last] and run[last].startswith(wanted[last]) for run in runs)
+
+
+def mentions(text: str, asked: str) -> bool:
+    """Whether `asked` stands in the text as it is, in whatever case."""
+    return asked.casefold() in text.casefold()
+
+
+def says(start: bytes, body: bytes, *, head: str, content: str) -> bool:
+    """Whether the header block mentions `head`, and the text `content`; what is empty is not asked for."""
+    if head and not mentions(start.decode("utf-8", "replace"), head):
+        return False
+    return not content or mentions(text_of(start, body), content)
 
 
 def hint(asked: str) -> str:

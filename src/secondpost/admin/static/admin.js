@@ -17,6 +17,18 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+for (const all of document.querySelectorAll("[data-all]")) {
+  all.hidden = false;
+  all.addEventListener("change", () => {
+    for (const box of all.form.querySelectorAll(`[name="${all.dataset.all}"]`)) box.checked = all.checked;
+  });
+}
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
 const links = [...document.querySelectorAll("a[data-key]")].filter((link) => link.dataset.key);
 let prefix = false;
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from secondpost.core.delivery import OPEN
+from secondpost.core.delivery import OPEN, State, withheld_as
 from secondpost.core.message import Message
-from secondpost.store.base import Depth, LogEntry, LogRow, Query
+from secondpost.store.base import Depth, Found, LogEntry, LogRow, Query
 from secondpost.store.memory.queue import MemoryQueue
-from secondpost.store.memory.rows import Entry
-from secondpost.store.words import spells
+from secondpost.store.memory.rows import Entry, Row
+from secondpost.store.words import mentions, says, spells
 
 
 class MemoryLog(MemoryQueue):
@@ -26,13 +26,21 @@ class MemoryLog(MemoryQueue):
         entries = sorted(self._entries.values(), key=lambda entry: -entry.submission.id)
         return [_row(entry) for entry in entries if _matches(entry, query)][: query.limit]
 
+    async def look(self, query: Query) -> Found:
+        rows = await self.page(query)
+        return Found(rows=rows, before=rows[-1].id if len(rows) == query.limit else None)
+
+    async def count(self, query: Query) -> tuple[int, bool]:
+        rows = await self.page(query)
+        return len(rows), len(rows) == query.limit
+
     async def entry(self, message: int) -> LogEntry | None:
         entry = self._entries.get(message)
         if entry is None:
             return None
         it = entry.submission
         return LogEntry(
-            row=_row(entry), entrypoint=it.entrypoint, notes=it.notes, tag=it.tag, expires=it.expires, parent=it.parent,
+            row=_row(entry), tag=it.tag, expires=it.expires, parent=it.parent,
             deliveries=[asdict(delivery) for delivery in entry.deliveries],
             attempts=[*entry.attempts.values(), *_under_way(entry)],
             events=[event for event in self._events if event["message"] == message],
@@ -84,7 +92,9 @@ def _row(entry: Entry) -> LogRow:
         id=it.id, accepted=it.accepted, subject=it.summary.subject, sender=it.sender, from_email=it.summary.from_email,
         recipients=it.recipients, states=tuple(delivery.state for delivery in entry.deliveries),
         connection=next((delivery.connection for delivery in entry.deliveries if delivery.connection), ""),
-        client=it.client, size=it.message.size, priority=it.priority,
+        client=it.client, entrypoint=it.entrypoint, notes=it.notes, size=it.message.size, priority=it.priority,
+        withheld=next((one.reason for one in entry.deliveries if one.state is State.CANCELLED and one.reason), ""),
+        by_backup=any(_by_backup(one) for one in entry.deliveries),
     )  # fmt: skip
 
 
@@ -94,11 +104,34 @@ def _matches(entry: Entry, query: Query) -> bool:
         (query.before is None or it.id < query.before)
         and (query.since is None or it.accepted >= query.since)
         and (query.until is None or it.accepted < query.until)
-        and (not query.states or any(delivery.state in query.states for delivery in entry.deliveries))
+        and (not query.states or any(_stands(delivery, query) for delivery in entry.deliveries))
         and (not query.connection or any(delivery.connection == query.connection for delivery in entry.deliveries))
+        and (not query.by_backup or any(_by_backup(delivery) for delivery in entry.deliveries))
+        and query.client in ("", it.client)
+        and (not query.error or any(mentions(reply, query.error) for reply in _complaints(entry)))
         and spells(it.summary.subject, query.subject)
         and spells(" ".join((it.sender, it.summary.from_email, *it.recipients)), query.address)
+        and _says(entry.content, query)
     )
+
+
+def _stands(row: Row, query: Query) -> bool:
+    return row.state in query.states and query.withheld in ("", withheld_as(row.reason))
+
+
+def _by_backup(row: Row) -> bool:
+    return row.state is State.ACCEPTED and row.connection not in row.route[:1] and bool(row.route)
+
+
+def _complaints(entry: Entry) -> list[str]:
+    told = [outcome for attempt in entry.attempts.values() for outcome in attempt["outcomes"]]
+    return [outcome.get("reply") or "" for outcome in told if outcome["kind"] != "accepted"]
+
+
+def _says(content: Message | None, query: Query) -> bool:
+    if not (query.head or query.content):
+        return True
+    return content is not None and says(content.head, content.body, head=query.head, content=query.content)
 
 
 def _under_way(entry: Entry) -> list[dict[str, Any]]:

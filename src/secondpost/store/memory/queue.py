@@ -232,3 +232,10 @@ class MemoryQueue:
             del self._entries[entry.submission.id]
         self._keys = {key: known for key, known in self._keys.items() if known[2] > now}
         return len(contents), len(entries)
+
+    async def drop(self, messages: Sequence[int]) -> list[int]:
+        found = sorted(set(messages) & self._entries.keys(), reverse=True)
+        finished = [message for message in found if self._entries[message].final()]
+        for message in finished:
+            del self._entries[message]
+        return finished

@@ -4,17 +4,19 @@ Rule: WAL with synchronous=FULL, set and read back on every connection; one proc
 """
 
 import fcntl
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 import apsw
 
+from secondpost.core.delivery import withheld_as
 from secondpost.errors import KeyProblem, StoreCorrupt, StoreInUse, StoreUnavailable
 from secondpost.store.sqlite.rows import fetch, value
 from secondpost.store.sqlite.trouble import damaged
 from secondpost.store.statements import statements
 from secondpost.store.vault import Vault, make_key, read_key
-from secondpost.store.words import spells
+from secondpost.store.words import mentions, spells
 
 SQL = statements("sqlite/engine")
 
@@ -33,7 +35,9 @@ def connect(path: Path, flags: int) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=flags, statementcachesize=200)
     connection.set_busy_timeout(BUSY_TIMEOUT)
     connection.execute(SQL["set_up_writer" if flags == WRITER else "set_up_reader"]).fetchall()
-    connection.create_scalar_function("spells", _spells, 2, deterministic=True)
+    connection.create_scalar_function("spells", _of_texts(spells), 2, deterministic=True)
+    connection.create_scalar_function("mentions", _of_texts(mentions), 2, deterministic=True)
+    connection.create_scalar_function("withheld_as", _of_texts(withheld_as), 1, deterministic=True)
     mode, level = connection.pragma("journal_mode"), connection.pragma("synchronous")
     if (mode, level) != ("wal", 2):
         connection.close()
@@ -44,8 +48,9 @@ def connect(path: Path, flags: int) -> apsw.Connection:
     return connection
 
 
-def _spells(*texts: object) -> bool:
-    return spells(str(texts[0]), str(texts[1]))
+def _of_texts(rule: Callable[..., str | bool]) -> Callable[..., str | bool]:
+    """A rule about texts as a function of SQL, where a text may be NULL."""
+    return lambda *texts: rule(*["" if text is None else str(text) for text in texts])
 
 
 def check(connection: apsw.Connection) -> None:

@@ -1,5 +1,6 @@
 """Retention in SQLite: content goes first, whole log entries later, each only when all its deliveries are final."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,10 +29,19 @@ class SqlitePurge:
         for chunk in _chunks(contents):
             await self._drop(chunk, "drop_contents")
         entries = await self._find("entries_to_drop", log_before, limit)
-        for chunk in _chunks(entries):
-            await self._drop(chunk, "drop_words", "drop_events", "drop_entries")
+        await self._drop_whole(entries)
         await self._engine.write(lambda db: _drop_old(db, ms(now), ms(log_before), limit))
         return len(contents), len(entries)
+
+    async def drop(self, messages: Sequence[int]) -> list[int]:
+        asked = (encode(list(messages)),)
+        entries = await self._engine.read(lambda db: fetch(db, _SQL["entries_finished"], asked))
+        await self._drop_whole(entries)
+        return [message for message, _ in entries]
+
+    async def _drop_whole(self, entries: list[tuple[int, int | None]]) -> None:
+        for chunk in _chunks(entries):
+            await self._drop(chunk, "drop_words", "drop_events", "drop_entries")
 
     async def _find(self, what: str, before: datetime, limit: int) -> list[tuple[int, int | None]]:
         asked = (new_id(ms(before), -1), ms(before), limit)

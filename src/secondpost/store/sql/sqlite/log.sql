@@ -1,15 +1,28 @@
 -- content: the sealed content of a message.
 SELECT head, tail, sealed FROM content WHERE message = ?;
 
--- page_all: along the messages. All pages take the same filters and give ids, newest first; they differ in what they walk
--- along, so that a page is found by an index whichever filter is narrow. A filter that is NULL does not filter. A hint is the
--- longest word looked for: text in ASCII without it need not be looked at by `spells`, which is Python and slow.
-SELECT id FROM message
-WHERE id < :before AND id > :after AND accepted >= :since AND accepted < :until
-    AND (:state IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND state = :state))
-    AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = message.id AND connection = :connection))
+-- narrow: the filters that all pages take, whatever they walk along. A filter that is NULL does not filter. A hint is the longest
+-- word looked for: text in ASCII without it need not be looked at by `spells`, which is Python and slow.
+message.id < :before AND message.id > :after AND accepted >= :since AND accepted < :until
+    AND (:state IS NULL OR EXISTS (
+        SELECT 1 FROM delivery AS other
+        WHERE other.message = message.id AND other.state = :state
+            AND (:withheld IS NULL OR withheld_as(other.reason) = :withheld)
+    ))
+    AND (:connection IS NULL OR EXISTS (
+        SELECT 1 FROM delivery AS other WHERE other.message = message.id AND other.connection = :connection
+    ))
+    AND (:by_backup IS NULL OR EXISTS (
+        SELECT 1 FROM delivery AS other JOIN route ON route.id = other.route
+        WHERE other.message = message.id AND other.state = 'accepted' AND other.connection <> names ->> 0
+    ))
+    AND (:client IS NULL OR client = :client)
+    AND (:error IS NULL OR EXISTS (
+        SELECT 1 FROM attempt, json_each(outcomes) AS one
+        WHERE attempt.message = message.id AND one.value ->> 'kind' <> 'accepted' AND mentions(one.value ->> 'reply', :error)
+    ))
     AND (:subject IS NULL OR (
-        (subject LIKE :subject_hint OR subject GLOB '*[^ -~]*') AND spells(subject, :subject)
+        (message.subject LIKE :subject_hint OR message.subject GLOB '*[^ -~]*') AND spells(message.subject, :subject)
     ))
     AND (:address IS NULL OR (
         SELECT (text LIKE :address_hint OR text GLOB '*[^ -~]*') AND spells(text, :address)
@@ -18,76 +31,58 @@ WHERE id < :before AND id > :after AND accepted >= :since AND accepted < :until
             FROM delivery AS other WHERE other.message = message.id
         )
     ))
-ORDER BY id DESC
-LIMIT :limit;
+
+-- page_all: along the messages. All pages give ids, newest first; they differ in what they walk along, so that a page is found
+-- by an index whichever filter is narrow.
+SELECT id FROM message WHERE {narrow} ORDER BY id DESC LIMIT :limit;
 
 -- page_odd: along the index of deliveries that did not simply end well.
 SELECT DISTINCT delivery.message FROM delivery JOIN message ON message.id = delivery.message
-WHERE state = :state AND state IN ('waiting', 'unclear', 'rejected', 'expired', 'cancelled')
-    AND delivery.message < :before AND delivery.message > :after AND accepted >= :since AND accepted < :until
-    AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery AS other WHERE other.message = id AND other.connection = :connection))
-    AND (:subject IS NULL OR (
-        (subject LIKE :subject_hint OR subject GLOB '*[^ -~]*') AND spells(subject, :subject)
-    ))
-    AND (:address IS NULL OR (
-        SELECT (text LIKE :address_hint OR text GLOB '*[^ -~]*') AND spells(text, :address)
-        FROM (
-            SELECT sender || ' ' || from_email || ' ' || group_concat(recipient, ' ') AS text
-            FROM delivery AS other WHERE other.message = message.id
-        )
-    ))
+WHERE delivery.state = :state AND delivery.state IN ('waiting', 'unclear', 'rejected', 'expired', 'cancelled')
+    AND delivery.message < :before AND delivery.message > :after AND {narrow}
 ORDER BY delivery.message DESC
+LIMIT :limit;
+
+-- page_leased: along the leases, which are few.
+SELECT DISTINCT delivery.message FROM delivery INDEXED BY delivery_leased JOIN message ON message.id = delivery.message
+WHERE worker IS NOT NULL AND delivery.state = :state AND {narrow}
+ORDER BY delivery.message DESC
+LIMIT :limit;
+
+-- page_carried: along the index of connections. What a delivery was carried by may have changed since: it is asked again.
+SELECT id FROM carried CROSS JOIN message ON message.id = carried.message
+WHERE carried.connection = :connection AND carried.message < :before AND carried.message > :after AND {narrow}
+ORDER BY carried.message DESC
+LIMIT :limit;
+
+-- page_matching: along the words of subject and addresses.
+SELECT id FROM search CROSS JOIN message ON message.id = search.rowid
+WHERE search MATCH :match AND search.rowid < :before AND search.rowid > :after AND {narrow}
+ORDER BY search.rowid DESC
 LIMIT :limit;
 
 -- newest: where the newest messages before a place begin, as many as are looked through before an index is asked.
 SELECT id FROM message WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
+
+-- oldest: where the log begins.
+SELECT min(id) FROM message;
 
 -- many_odd: whether a state is so common that words find a message sooner.
 SELECT count(*) = ?2 FROM (SELECT 1 FROM delivery WHERE state = ?1 AND state IN (
     'waiting', 'unclear', 'rejected', 'expired', 'cancelled'
 ) LIMIT ?2);
 
--- page_leased: along the leases, which are few.
-SELECT DISTINCT delivery.message FROM delivery INDEXED BY delivery_leased JOIN message ON message.id = delivery.message
-WHERE worker IS NOT NULL AND state = :state
-    AND delivery.message < :before AND delivery.message > :after AND accepted >= :since AND accepted < :until
-    AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery AS other WHERE other.message = id AND other.connection = :connection))
-    AND (:subject IS NULL OR (
-        (subject LIKE :subject_hint OR subject GLOB '*[^ -~]*') AND spells(subject, :subject)
-    ))
-    AND (:address IS NULL OR (
-        SELECT (text LIKE :address_hint OR text GLOB '*[^ -~]*') AND spells(text, :address)
-        FROM (
-            SELECT sender || ' ' || from_email || ' ' || group_concat(recipient, ' ') AS text
-            FROM delivery AS other WHERE other.message = message.id
-        )
-    ))
-ORDER BY delivery.message DESC
-LIMIT :limit;
-
--- page_carried: along the index of connections. What a delivery was carried by may have changed since: it is asked again.
-SELECT id FROM carried CROSS JOIN message ON message.id = carried.message
-WHERE carried.connection = :connection AND carried.message < :before AND carried.message > :after
-    AND accepted >= :since AND accepted < :until
-    AND EXISTS (SELECT 1 FROM delivery WHERE message = id AND connection = :connection)
-    AND (:state IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = id AND state = :state))
-ORDER BY carried.message DESC
-LIMIT :limit;
-
--- page_matching: along the words of subject and addresses.
-SELECT id FROM search CROSS JOIN message ON message.id = search.rowid
-WHERE search MATCH :match AND search.rowid < :before AND search.rowid > :after AND accepted >= :since AND accepted < :until
-    AND (:state IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = id AND state = :state))
-    AND (:connection IS NULL OR EXISTS (SELECT 1 FROM delivery WHERE message = id AND connection = :connection))
-ORDER BY search.rowid DESC
-LIMIT :limit;
-
 -- rows: what lists show of these messages.
 SELECT
-    id, accepted, subject, sender, from_email, client, size, priority,
+    id, accepted, subject, sender, from_email, client, entrypoint, notes, size, priority,
     (
-        SELECT json_group_array(json_array(recipient, state, connection))
-        FROM (SELECT * FROM delivery WHERE delivery.message = message.id ORDER BY number)
+        SELECT json_group_array(json_array(recipient, state, connection, first, iif(state = 'cancelled', reason, '')))
+        FROM (
+            SELECT recipient, state, connection, reason, names ->> 0 AS first
+            FROM delivery JOIN route ON route.id = delivery.route
+            WHERE delivery.message = message.id
+            ORDER BY number
+        )
     )
 FROM message
 WHERE id IN (SELECT value FROM json_each(?))
@@ -97,7 +92,7 @@ ORDER BY id DESC;
 SELECT value FROM meta WHERE name = 'indexed';
 
 -- entry: what only one message's own page shows.
-SELECT entrypoint, notes, tag, expires, parent FROM message WHERE id = ?;
+SELECT tag, expires, parent FROM message WHERE id = ?;
 
 -- entry_deliveries: its deliveries.
 SELECT

@@ -110,6 +110,14 @@ WHERE id <= ?1
 ORDER BY id
 LIMIT ?3;
 
+-- entries_finished: those of these messages all of whose deliveries are final.
+SELECT id, (SELECT tail FROM content WHERE content.message = id) FROM message
+WHERE id IN (SELECT value FROM json_each(?))
+    AND NOT EXISTS (
+        SELECT 1 FROM delivery WHERE delivery.message = id AND state IN ('waiting', 'leased', 'sending', 'unclear')
+    )
+ORDER BY id DESC;
+
 -- drop_words: what the search index knows of them.
 DELETE FROM search WHERE rowid IN (SELECT value FROM json_each(?));
 

@@ -1,0 +1,166 @@
+"""Pages of the log in SQLite: window by window from the newest on, each by the index that is shortest.
+
+Rule: a look takes a moment and not more, however large the log; what a search index does not reach yet is looked
+through, and what is sealed is opened.
+"""
+
+import json
+import time
+from typing import Any
+
+import apsw
+
+from secondpost.core.delivery import State
+from secondpost.core.ids import new_id
+from secondpost.core.priority import Priority
+from secondpost.store.base import Found, LogRow, Query
+from secondpost.store.sqlite.batch import CONTENT_PLACE
+from secondpost.store.sqlite.rows import encode, fetch, ms, value, when
+from secondpost.store.statements import statements
+from secondpost.store.vault import Vault
+from secondpost.store.words import hint, match, says
+
+_SQL = statements("sqlite/log")
+
+MOMENT = 0.05  # seconds
+_FIRST, _FIRST_OPENED = 1000, 30  # messages of the first window; when each must be opened
+_WIDER = 4  # times: the next window, when there is time for it
+_ALWAYS = 2**63 - 1
+_NEVER = 2**53  # milliseconds; new_id gives the highest id for it
+_DAY = 86_400_000
+_MANY = 5000
+_LOOK = 1000
+_WAYS = {State.LEASED: "page_leased", State.SENDING: "page_leased", State.ACCEPTED: "page_all", None: "page_all"}
+
+
+def look(db: apsw.Connection, query: Query, vault: Vault, moment: float = MOMENT) -> Found:
+    ids, before = _look(db, query, vault, moment)
+    return Found(rows=rows(db, ids), before=before)
+
+
+def count(db: apsw.Connection, query: Query, vault: Vault, moment: float = MOMENT / 5) -> tuple[int, bool]:
+    ids, before = _look(db, query, vault, moment)
+    return len(ids), before is not None
+
+
+# Windows -----------------------------------------------------------------------------------------------------------
+
+
+def _look(db: apsw.Connection, query: Query, vault: Vault, moment: float) -> tuple[list[int], int | None]:
+    """The ids of a page, and where to go on. A window is as wide as the time that is left allows."""
+    ends = time.monotonic() + moment
+    asked = _asked(query)
+    floor = max(asked["after"], (value(db, _SQL["oldest"]) or 0) - 1)
+    before = asked["before"]
+    first = _FIRST_OPENED if query.head or query.content else _FIRST
+    after = value(db, _SQL["newest"], (before, first)) or 0
+    found: list[int] = []
+    while before > floor + 1:
+        begun = time.monotonic()
+        after = max(after, floor)
+        found += _window(
+            db, query, vault, asked | {"after": after, "before": before, "limit": query.limit - len(found)}
+        )
+        if len(found) >= query.limit:
+            return found, found[-1]
+        took, left = time.monotonic() - begun, ends - time.monotonic()
+        if took > left:
+            return found, after + 1 if after > floor else None
+        width = (before - after) * (_WIDER if took * _WIDER < left else 1)
+        before, after = after + 1, after + 1 - width
+    return found, None
+
+
+def _window(db: apsw.Connection, query: Query, vault: Vault, asked: dict[str, Any]) -> list[int]:
+    """The newest ids in a window. One walk for each state asked for, put together."""
+    opened = bool(query.head or query.content)
+    walked = asked | {"limit": _ALWAYS} if opened else asked
+    found = {message for state in query.states or (None,) for message in _walk(db, query, walked | {"state": state})}
+    newest = sorted(found, reverse=True)
+    if opened:
+        newest = [message for message in newest if _says(db, vault, message, query)]
+    return newest[: asked["limit"]]
+
+
+def _walk(db: apsw.Connection, query: Query, asked: dict[str, Any]) -> list[int]:
+    """The way that is shortest for what is asked. What a search index does not reach yet is walked."""
+    state = asked["state"]
+    way = _WAYS.get(state, "page_odd")
+    index = "page_matching" if asked["match"] else "page_carried" if query.connection else None
+    narrow = way == "page_leased" or (way == "page_odd" and not value(db, _SQL["many_odd"], (state, _MANY)))
+    if index is None or narrow:
+        return _ids(db, way, asked)
+    reach = value(db, _SQL["indexed"])
+    if asked["match"]:  # words that many messages have are soon found among the newest; FTS5 would gather all of them
+        reach = min(reach, value(db, _SQL["newest"], (asked["before"], _LOOK)) or 0)
+    fresh = _ids(db, way, asked | {"after": max(asked["after"], reach)})
+    left = {"before": min(asked["before"], reach + 1), "limit": asked["limit"] - len(fresh)}
+    if asked["match"]:
+        left |= {"subject": None, "address": None}  # the index has found them
+    return fresh + _ids(db, index, asked | left)
+
+
+def _asked(query: Query) -> dict[str, Any]:
+    """The parameters that all ways take. Dates bound ids, ordered by time: to a day, for mail that came slowly."""
+    since = -_ALWAYS if query.since is None else ms(query.since)
+    until = _NEVER if query.until is None else ms(query.until)
+    return {
+        "before": min(_ALWAYS if query.before is None else query.before, new_id(until, 0)),
+        "after": -1 if query.since is None else new_id(since - _DAY, 0) - 1,
+        "since": since,
+        "until": until,
+        "withheld": query.withheld or None,
+        "connection": query.connection or None,
+        "by_backup": query.by_backup or None,
+        "client": query.client or None,
+        "error": query.error or None,
+        "subject": query.subject or None,
+        "address": query.address or None,
+        "subject_hint": hint(query.subject),
+        "address_hint": hint(query.address),
+        "match": match(subject=query.subject, address=query.address),
+    }
+
+
+def _ids(db: apsw.Connection, way: str, asked: dict[str, Any]) -> list[int]:
+    return [message for (message,) in fetch(db, _SQL[way], asked)]
+
+
+# What is sealed ----------------------------------------------------------------------------------------------------
+
+
+def opened(db: apsw.Connection, vault: Vault, message: int) -> tuple[bytes, bytes, int | None] | None:
+    """Header block and body as they are in the database, and the size of what is kept beside it."""
+    for head, tail, sealed in fetch(db, _SQL["content"], (message,)):
+        plain = vault.open(sealed, CONTENT_PLACE % message)
+        return plain[:head], plain[head:], tail
+    return None
+
+
+def _says(db: apsw.Connection, vault: Vault, message: int, query: Query) -> bool:
+    """Of a large message, what is in the database."""
+    found = opened(db, vault, message)
+    return found is not None and says(found[0], found[1], head=query.head, content=query.content)
+
+
+# Rows --------------------------------------------------------------------------------------------------------------
+
+
+def rows(db: apsw.Connection, ids: list[int]) -> list[LogRow]:
+    return [_row(*values) for values in fetch(db, _SQL["rows"], (encode(ids),))]
+
+
+def _row(message: int, accepted: int, *values: Any) -> LogRow:
+    subject, sender, from_email, client, entrypoint, notes, size, priority, deliveries = values
+    told = json.loads(deliveries)
+    return LogRow(
+        id=message, accepted=when(accepted), subject=subject, sender=sender, from_email=from_email, client=client,
+        entrypoint=entrypoint, notes=notes, size=size,
+        priority=Priority(priority), recipients=tuple(recipient for recipient, *_ in told),
+        states=tuple(State(state) for _, state, *_ in told),
+        withheld=next((reason for *_, reason in told if reason), ""),
+        connection=next((connection for _, _, connection, *_ in told if connection), ""),
+        by_backup=any(
+            state == State.ACCEPTED and connection != (first or connection) for _, state, connection, first, _ in told
+        ),
+    )  # fmt: skip
