@@ -143,7 +143,7 @@ async def test_what_the_configuration_sets_is_locked(office):
     assert connections.backup() == {"backup": "second", "locked": True, "origin": "the file (backup)"}
     with pytest.raises(SecondpostError, match="change it there"):
         await connections.set_backup(None)
-    with pytest.raises(SecondpostError, match="remove it there"):
+    with pytest.raises(SecondpostError, match="change it there"):
         await connections.remove("main", None)
 
 
@@ -214,6 +214,31 @@ async def test_a_backup_that_becomes_primary_leaves_no_backup(connections):
     await connections.remove("main", "second")
     assert roles(connections) == {"second": "primary", "third": "additional"}
     assert connections.backup()["backup"] is None
+
+
+async def test_the_place_of_a_backup_can_stay_empty_but_not_that_of_who_carries_mail_first(connections):
+    await connections.routes.put("", {"name": "Invoices", "connection": "main", "backups": ["second", "third"]})
+    await connections.remove("second", "none")
+    assert connections.backup()["backup"] is None
+    assert [rule.backups for rule in connections.routes.kept.values()] == [("third",)]
+    with pytest.raises(SecondpostError, match="cannot stay empty"):
+        await connections.remove("main", "none")
+    assert roles(connections) == {"main": "primary", "third": "additional"}
+
+
+async def test_what_is_in_use_is_switched_off_with_a_replacement(connections):
+    with pytest.raises(SecondpostError, match=r"in use \(backup\)"):
+        await connections.disable("second", None)
+    await connections.disable("second", "third")
+    assert not connections.known("second").enabled
+    assert connections.backup()["backup"] == "third"
+
+
+@pytest.mark.parametrize("backup", ["main", "nowhere"])
+async def test_a_backup_chain_names_other_connections_that_are_there(connections, backup):
+    with pytest.raises(SecondpostError):
+        await connections.change("main", {"mailer": "scripted", "backups": [backup]})
+    assert connections.known("main").backups == ()
 
 
 @pytest.mark.parametrize("replacement", ["main", "nowhere"])

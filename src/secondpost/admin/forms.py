@@ -3,14 +3,17 @@
 Rule: a secret goes into a form and never comes out of one; what was typed survives a mistake, secrets excepted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from secondpost.admin.visit import Form
 from secondpost.config import catalog
 from secondpost.config import connections as reading
 from secondpost.config.faults import Faults
+from secondpost.config.kinds import span_text
+from secondpost.config.settings import LimitsTable, Table, TimeoutsTable
 from secondpost.core.connection import Connection
 from secondpost.mailers.base import Setting
 
@@ -33,6 +36,14 @@ SHARED = (
 SENDER = {
     "from_email": "email", "force_from_email": "force_email", "from_name": "name", "force_from_name": "force_name",
     "return_path": "return_path",
+}  # fmt: skip
+ENABLED = Setting(name="enabled", label="Enabled", kind="toggle", default=True, help="Whether it may carry mail.")
+GROUPS: dict[str, type[Table]] = {"limits": LimitsTable, "timeouts": TimeoutsTable}
+LABELS = {
+    "per_second": "Messages per second", "per_minute": "Messages per minute", "per_hour": "Messages per hour",
+    "per_day": "Messages per day", "per_month": "Messages per month", "sessions": "Sessions at once",
+    "connect": "To connect", "command": "For each command", "data_block": "Between two blocks",
+    "data_reply": "For the answer at the end",
 }  # fmt: skip
 # What most people never need: shown folded.
 RARE = frozenset({
@@ -73,13 +84,16 @@ class MailerForm:
 class ConnectionForm:
     shared: list[Field]
     mailers: list[MailerForm]
+    groups: dict[str, list[Field]]  # limits and time-outs
+    backups: list[str]  # its own backup chain
     errors: dict[str, str]  # by field name
 
     @property
     def faulty(self) -> list[Field]:
         """The fields to mend, for the summary."""
         chosen = [field for mailer in self.mailers if mailer.chosen for field in mailer.fields]
-        return [field for field in (*self.shared, *chosen) if field.error]
+        grouped = [field for group in self.groups.values() for field in group]
+        return [field for field in (*self.shared, *chosen, *grouped) if field.error]
 
 
 def make(
@@ -90,7 +104,9 @@ def make(
     mailer = form.text("mailer") if form is not None else connection.mailer if connection else "smtp"
     kept = _shared_values(connection)
     return ConnectionForm(
-        shared=[_field(one, one.name, kept.get(one.name), form, errors) for one in SHARED],
+        shared=[_field(one, one.name, kept.get(one.name), form, errors) for one in (*SHARED, ENABLED)],
+        groups={name: _group(name, connection, form, errors) for name in GROUPS},
+        backups=_chain(form) if form is not None else list(connection.backups) if connection else [],
         mailers=[_mailer_form(name, name == mailer, connection, form, errors) for name in _names()],
         errors=errors,
     )
@@ -117,7 +133,26 @@ def _shared_values(connection: Connection | None) -> dict[str, Any]:
     if connection is None:
         return {}
     sender = {name: getattr(connection.sender, part) for name, part in SENDER.items()}
-    return {"nickname": connection.nickname} | sender
+    return {"nickname": connection.nickname, "enabled": connection.enabled} | sender
+
+
+def _group(name: str, connection: Connection | None, form: Form | None, errors: Mapping[str, str]) -> list[Field]:
+    """The limits or the time-outs. An empty one has its default, which is shown."""
+    fields = []
+    for key, declared in GROUPS[name].model_fields.items():
+        default = _written(declared.default)
+        setting = Setting(name=key, label=LABELS[key], help=f"Empty: {default or 'no limit'}.")
+        kept = _written(getattr(getattr(connection, name), key)) if connection else ""
+        fields.append(_field(setting, f"{name}.{key}", "" if kept == default else kept, form, errors))
+    return fields
+
+
+def _written(value: Any) -> str:
+    return span_text(value) if isinstance(value, timedelta) else "" if value is None else str(value)
+
+
+def _chain(form: Form) -> list[str]:
+    return list(dict.fromkeys(name for name in form.get("backups", []) if name))
 
 
 def _field(setting: Setting, name: str, kept: Any, form: Form | None, errors: Mapping[str, str]) -> Field:
@@ -133,7 +168,12 @@ def _field(setting: Setting, name: str, kept: Any, form: Form | None, errors: Ma
 
 def table(form: Form, connection: Connection | None, kept: Mapping[str, Any]) -> dict[str, Any]:
     """What the form says, as a table of the configuration. What it does not ask stays as it is kept."""
-    found: dict[str, Any] = {key: kept[key] for key in ("limits", "timeouts", "backups", "enabled") if key in kept}
+    found: dict[str, Any] = {key: kept[key] for key in (*GROUPS, "backups", "enabled") if key in kept}
+    found |= {"backups": _chain(form)} if "backups" in form else {}
+    found |= {"enabled": form.checked("enabled")} if "enabled.asked" in form else {}
+    for group, model in GROUPS.items():
+        given = {key: form.text(f"{group}.{key}") for key in model.model_fields if f"{group}.{key}" in form}
+        found |= {group: {key: value for key, value in given.items() if value}} if given else {}
     mailer = form.text("mailer")
     for setting in SHARED:
         found[setting.name] = form.checked(setting.name) if setting.kind == "toggle" else form.text(setting.name)
@@ -154,6 +194,11 @@ def _given(form: Form, name: str, setting: Setting, kept: Any) -> Any:
     return form.text(name)
 
 
+def chain(rows: Sequence[Mapping[str, Any]], name: str) -> list[tuple[str, str]]:
+    """The connections that can be in a backup chain of this one: name and title."""
+    return [(row["name"], row["title"]) for row in rows if row["name"] != name and row["origin"] != "built-in"]
+
+
 def check(table: Mapping[str, Any]) -> tuple[Connection | None, dict[str, str]]:
     """The connection that a table means, or what is wrong with it by the names of the form's fields."""
     faults = Faults()
@@ -166,7 +211,8 @@ def _place(path: str, table: Mapping[str, Any]) -> str:
     name = path.removeprefix(f"connections.{NAME}").removeprefix(".")
     if not name:
         return "mailer"
-    return name if name in table and name in {one.name for one in SHARED} else f"{table.get('mailer')}.{name}"
+    shared = name in table and name in {one.name for one in SHARED}
+    return name if shared or name.partition(".")[0] in GROUPS else f"{table.get('mailer')}.{name}"
 
 
 def _words(path: str, text: str) -> str:

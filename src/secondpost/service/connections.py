@@ -29,6 +29,7 @@ from secondpost.store.base import Store
 KIND = "connection"
 ROLES = "roles"
 MASK = "••••••"
+NOBODY = "none"  # as a replacement: the place of a backup stays empty
 
 
 @dataclass(slots=True)
@@ -138,7 +139,7 @@ class Connections:
         """Keep a new connection and put it to work."""
         if name in self.desk.connections:
             raise SecondpostError(f"There is already a connection {name!r}. Choose another name, or remove it first.")
-        self.parse(name, fields)
+        self._check(name, fields)
         await self.store.put(KIND, name, fields)
         await self._keep_primary(name)
         await self.load()
@@ -153,7 +154,7 @@ class Connections:
             raise SecondpostError(
                 "The Primary Connection is set by the configuration file or the environment: change it there."
             )
-        self.parse(name, fields)
+        self._check(name, fields)
         await self.store.put(KIND, name, dict(fields))
         if primary:
             await self._give("primary", name)
@@ -165,7 +166,7 @@ class Connections:
     async def change(self, name: str, fields: Mapping[str, Any]) -> None:
         """Give a connection other settings. Its waiting mail goes by them, or another way."""
         self._open(name)
-        self.parse(name, fields)
+        self._check(name, fields)
         if not fields.get("enabled", True) and (uses := self.uses(name)):
             raise SecondpostError(
                 f"The connection {name!r} is in use ({', '.join(uses)}) and was not switched off. "
@@ -173,6 +174,13 @@ class Connections:
             )
         await self.store.put(KIND, name, dict(fields))
         await self.load()
+
+    def _check(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Raises `SecondpostError` when a connection cannot be kept so."""
+        for backup in self.parse(name, fields).backups:
+            if backup == name:
+                raise SecondpostError("A connection cannot be its own backup. Choose another one.")
+            self.known(backup)
 
     def _open(self, name: str) -> None:
         """Raises `SecondpostError` when it is not ours to change."""
@@ -192,44 +200,55 @@ class Connections:
 
     async def remove(self, name: str, replacement: str | None) -> None:
         """Forget a connection. Its waiting mail takes the ordinary route."""
-        self.known(name)
-        if name in self.fixed:
-            raise SecondpostError(
-                f"The connection {name!r} is set by the configuration file or the environment: remove it there."
-            )
-        self.require(self.kept.keys() - {name})
-        if uses := self.uses(name):
-            if replacement is None:
-                raise SecondpostError(
-                    f"The connection {name!r} is in use ({', '.join(uses)}). Name a replacement with --replacement."
-                )
-            await self._replace(name, replacement)
+        await self._release(name, replacement)
         await self.store.delete(KIND, name)
         await self.load()
 
-    async def _replace(self, name: str, replacement: str) -> None:
+    async def disable(self, name: str, replacement: str | None) -> None:
+        """Switch a connection off. Its waiting mail takes another way."""
+        await self._release(name, replacement)
+        await self.change(name, {**self.kept[name], "enabled": False})
+
+    async def _release(self, name: str, replacement: str | None) -> None:
         """Give its uses to another connection. The backup that becomes primary leaves no backup."""
-        if replacement == name:
-            raise SecondpostError(f"{name!r} cannot replace itself. Name another connection with --replacement.")
-        if name == self.desk.backup:
-            self.check_backup(replacement)  # before anything is changed
-        elif not self.known(replacement).enabled:
-            raise SecondpostError(f"{replacement!r} is switched off. Switch it on first, or choose another.")
-        await self.routes.replace(name, replacement)
+        self._open(name)
+        self.require(self.kept.keys() - {name})
+        if not (uses := self.uses(name)):
+            return
+        if replacement is None:
+            raise SecondpostError(
+                f"The connection {name!r} is in use ({', '.join(uses)}). Name a replacement with --replacement."
+            )
+        self._check_replacement(name, replacement)
+        await self.routes.replace(name, "" if replacement == NOBODY else replacement)
         await self._replace_in_chains(name, replacement)
         if name == self.desk.backup:
-            await self._give("backup", replacement)
+            await self._give("backup", None if replacement == NOBODY else replacement)
         if name == self.desk.primary:
             await self._give("primary", replacement)
             if replacement == self.desk.backup and "backup" not in self.fixed_roles:
                 await self._give("backup", None)
+        await self.load()
+
+    def _check_replacement(self, name: str, replacement: str) -> None:
+        """Raises `SecondpostError` when it cannot take the place, before anything is changed."""
+        if replacement == name:
+            raise SecondpostError(f"{name!r} cannot replace itself. Name another connection with --replacement.")
+        if replacement == NOBODY:
+            if name == self.desk.primary or self.routes.leads_to(name):
+                raise SecondpostError(f"{name!r} carries mail first: its place cannot stay empty. Choose another.")
+        elif name == self.desk.backup:
+            self.check_backup(replacement)
+        elif not self.known(replacement).enabled:
+            raise SecondpostError(f"{replacement!r} is switched off. Switch it on first, or choose another.")
 
     async def _replace_in_chains(self, name: str, replacement: str) -> None:
         """In other connections' own backup chains; a connection is no backup of itself."""
         for other, kept in self.kept.items():
             if other != name and name in (chain := kept.get("backups", ())):
                 places = dict.fromkeys(replacement if one == name else one for one in chain)
-                await self.store.put(KIND, other, {**kept, "backups": [one for one in places if one != other]})
+                left = [one for one in places if one not in {other, NOBODY}]
+                await self.store.put(KIND, other, {**kept, "backups": left})
 
     def uses(self, name: str) -> Sequence[str]:
         uses = ["primary"] if name == self.desk.primary else []

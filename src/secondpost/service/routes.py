@@ -82,6 +82,10 @@ class Routes:
         """The routes that name a connection."""
         return [f"route {rule.name}" for rule in self.all() if name in (rule.connection, *rule.backups)]
 
+    def leads_to(self, name: str) -> bool:
+        """Whether some kept route sends by this connection first."""
+        return any(rule.connection == name for rule in self.kept.values())
+
     # Changing ------------------------------------------------------------------------------------------------------
 
     async def _keep(self, kept: Mapping[str, Rule], *, enabled: bool) -> None:
@@ -136,7 +140,7 @@ class Routes:
             await self._keep({key: self.kept[key] for key in order}, enabled=self.enabled)
 
     async def replace(self, name: str, replacement: str) -> None:
-        """Give the place of one connection in all kept routes to another."""
+        """Give the place of one connection in all kept routes to another; "" leaves a backup's place empty."""
         async with self._turn:
             kept = {id: _replaced(rule, name, replacement) for id, rule in self.kept.items()}
             if kept != self.kept:
@@ -193,7 +197,7 @@ class Routes:
 def _replaced(rule: Rule, name: str, replacement: str) -> Rule:
     connection = replacement if rule.connection == name else rule.connection
     backups = dict.fromkeys(replacement if one == name else one for one in rule.backups)
-    return replace(rule, connection=connection, backups=tuple(one for one in backups if one != connection))
+    return replace(rule, connection=connection, backups=tuple(one for one in backups if one not in {connection, ""}))
 
 
 def pasted(content: bytes, *, sender: str = "", recipients: tuple[str, ...] = ()) -> Facts:

@@ -48,6 +48,9 @@ async def save(visit: Visit) -> Response:
     operations, form = visit.operations, await visit.form()
     before = operations.connections.known(visit.path("name"))
     table, shown, connection = _checked(before, form, operations.connections.kept.get(before.name, {}))
+    if connection is not None and not connection.enabled and (uses := operations.connections.uses(before.name)):
+        text = f"It is in use ({', '.join(uses)}). Disable it from the list: there you choose what takes its place."
+        shown, connection = forms.make(before, form, {"enabled": text}), None
     if connection is None:
         return _page(visit, before, shown, status=422)
     if form.text("do") == "verify":
@@ -75,7 +78,8 @@ def _page(
 ) -> Response:
     connections = visit.operations.connections
     row = connections.row(connection) if connection else None
-    return visit.render("connection.html", status=status, row=row, form=form, verdict=verdict)
+    chain = forms.chain(connections.show(), connection.name if connection else "")
+    return visit.render("connection.html", status=status, row=row, form=form, verdict=verdict, chain=chain)
 
 
 async def verify(visit: Visit) -> Response:
@@ -96,21 +100,32 @@ async def duplicate(visit: Visit) -> Response:
 
 
 async def switch(visit: Visit) -> Response:
-    connections = visit.operations.connections
+    connections, replacement = visit.operations.connections, (await visit.form()).text("replacement")
     before = connections.known(visit.path("name"))
-    kept = connections.kept.get(before.name, {})
-    await connections.change(before.name, {**kept, "enabled": not before.enabled})
+    if before.enabled and connections.uses(before.name) and not replacement:
+        return _ask(visit, "Disable")
+    if before.enabled:
+        await connections.disable(before.name, replacement or None)
+    else:
+        await connections.change(before.name, {**connections.kept.get(before.name, {}), "enabled": True})
     await visit.record(f"switched the connection {before.name} {'off' if before.enabled else 'on'}")
     return visit.go(LIST, SAVED)
 
 
 async def ask_delete(visit: Visit) -> Response:
+    return _ask(visit, "Delete")
+
+
+def _ask(visit: Visit, verb: str) -> Response:
+    """Whether it is meant, and what takes its place where it is in use."""
     connections = visit.operations.connections
     connection = connections.known(visit.path("name"))
-    others = [row for row in connections.show() if row["name"] != connection.name and row["enabled"]]
-    return visit.render(
-        "connection_delete.html", row=connections.row(connection), uses=connections.uses(connection.name), others=others
-    )
+    row, uses = connections.row(connection), connections.uses(connection.name)
+    others = [one for one in connections.show() if one["name"] != connection.name and one["enabled"]]
+    if connection.name == connections.desk.backup:
+        others = [one for one in others if one["role"] != "primary"]
+    leads = row["role"] == "primary" or connections.routes.leads_to(connection.name)
+    return visit.render("connection_delete.html", row=row, uses=uses, others=others, leads=leads, verb=verb)
 
 
 async def delete(visit: Visit) -> Response:

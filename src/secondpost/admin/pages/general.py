@@ -28,6 +28,7 @@ async def _page(
         "general.html", status=status, form=form, verdict=verdict, backup=chosen,
         primary=connections.row(connections.known(connections.desk.primary)), locked=_locked(connections),
         backup_locked="backup" in connections.fixed_roles, backup_origin=connections.origin("backup"),
+        chain=forms.chain(connections.show(), connections.desk.primary),
         choices=[row for row in rows if row["enabled"] or row["name"] == chosen],
         additional=[row for row in rows if row["origin"] != "built-in"],
         readiness=await visit.operations.verification.readiness(),

@@ -57,7 +57,7 @@ def _page(visit: Visit, id: str, form: RouteForm, *, status: int = 200, **values
     choices += [(name, f"{name} – deleted") for name in sorted(named - known - {""})]
     return visit.render(
         "route.html", status=status, id=id, form=form, choices=choices, titles=titles(visit),
-        places=min(max(len(form.backups) + 1, 3), len(choices) - 1), **route_form.words(),
+        **route_form.words(),
         **{"replay": None, "skipped": ""} | values,
     )  # fmt: skip
 

@@ -1,0 +1,97 @@
+"""Additional Connections by their form: limits, time-outs, the own backup chain, and what is in use."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from secondpost.service.users import Role
+
+FORM = {
+    "nickname": "Second", "mailer": "smtp", "smtp.host": "127.0.0.1", "smtp.port": "1", "smtp.encryption": "none",
+    "do": "save",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def browser(admin):
+    return await admin.signed_in(Role.ADMIN)
+
+
+@pytest.fixture
+async def connections(admin):
+    """Main, which is primary, and second."""
+    connections = admin.operations.connections
+    for name in ("main", "second"):
+        await connections.add(name, mailer="smtp", host="127.0.0.1", port=1, encryption="none")
+    return connections
+
+
+async def save(browser, name="second", **fields: Any):
+    return await browser.post(f"/settings/connections/{name}", data={**FORM, "enabled.asked": "1", **fields})
+
+
+async def test_limits_time_outs_and_the_chain_are_kept_shown_and_taken_back(browser, connections):
+    fields = {"limits.per_second": "5", "timeouts.command": "1m", "backups": "main", "enabled": "on"}
+    assert (await save(browser, **fields)).status_code == 303
+    kept = connections.known("second")
+    assert (kept.limits.per_second, kept.limits.sessions) == (5, 20)
+    assert kept.timeouts.command == timedelta(minutes=1)
+    assert (kept.backups, kept.enabled) == (("main",), True)
+    page = (await browser.get("/settings/connections/second")).text
+    for shown in ('name="limits.per_second" value="5"', 'name="timeouts.command" value="1m"', "Empty: 10m."):
+        assert shown in page
+    await save(browser, **{"limits.per_second": "", "backups": "", "enabled": "on"})
+    kept = connections.known("second")
+    assert (kept.limits.per_second, kept.backups) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("limits.per_second", "many", "Must be a whole number"),
+        ("limits.sessions", "0", "Must be at least 1"),
+        ("timeouts.connect", "soon", "Must be a span of time"),
+    ],
+)
+async def test_a_wrong_limit_is_told_at_its_field(browser, connections, field, value, words):
+    answer = await save(browser, **{field: value, "enabled": "on"})
+    assert answer.status_code == 422
+    assert f'id="field-{field.replace(".", "-")}-about">{words}' in answer.text
+    assert f'value="{value}"' in answer.text
+
+
+async def test_what_the_form_does_not_ask_stays(browser, connections):
+    await save(browser, **{"limits.per_second": "5", "backups": "main", "enabled": "on"})
+    await browser.post("/settings/connections/second", data=FORM)
+    kept = connections.known("second")
+    assert (kept.limits.per_second, kept.backups, kept.enabled) == (5, ("main",), True)
+
+
+async def test_what_is_in_use_is_not_switched_off_by_its_form(browser, connections):
+    await connections.set_backup("second")
+    answer = await save(browser)
+    assert answer.status_code == 422
+    assert "It is in use (backup)" in answer.text
+    assert connections.known("second").enabled
+
+
+async def test_what_is_in_use_is_switched_off_or_deleted_once_it_is_said_what_takes_its_place(browser, connections):
+    await connections.set_backup("second")
+    page = (await browser.post("/settings/connections/second/switch")).text
+    assert "It is in use: backup." in page
+    assert connections.known("second").enabled
+    await browser.post("/settings/connections/second/switch", data={"replacement": "none"})
+    assert not connections.known("second").enabled
+    assert connections.backup()["backup"] is None
+    await browser.post("/settings/connections/second/switch")
+    assert connections.known("second").enabled
+    await browser.post("/settings/connections/main/delete", data={"replacement": "second"})
+    assert connections.desk.primary == "second"
+
+
+async def test_the_own_chain_of_the_primary_is_set_on_the_tab_general(browser, connections):
+    form = {**FORM, "backups": "second", "limits.per_day": "1000"}
+    assert (await browser.post("/settings/general", data=form)).status_code == 303
+    kept = connections.known("main")
+    assert (kept.backups, kept.limits.per_day, kept.enabled) == (("second",), 1000, True)
