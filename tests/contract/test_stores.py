@@ -937,6 +937,14 @@ async def test_documents_are_kept_by_kind_and_name(store):
     assert await store.get("connection", "nobody") is None
 
 
+async def test_several_documents_are_written_and_deleted_at_once(store):
+    await store.put("rule", "old", 1)
+    await store.put_all("rule", {"old": None, "never": None, "new": [1], "other": 2})
+    assert await store.all("rule") == {"new": [1], "other": 2}
+    await store.put_all("rule", {})
+    assert await store.all("rule") == {"new": [1], "other": 2}
+
+
 async def test_a_deleted_document_is_gone(store):
     await store.put("rule", "one", 1)
     assert await store.delete("rule", "one") is True

@@ -122,6 +122,10 @@ class Disk(MemoryStore):
         self.check("put")
         await super().put(kind, name, value)
 
+    async def put_all(self, kind: str, documents: Mapping[str, Any | None]) -> None:
+        self.check("put")
+        await super().put_all(kind, documents)
+
     async def ready(self) -> None:
         self.check("ready")
 

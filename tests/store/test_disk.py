@@ -93,6 +93,16 @@ async def test_f18_a_record_in_the_same_batch_as_refused_mail_is_written(cramped
 
 
 @as_root
+async def test_f18_of_several_documents_all_are_written_or_none(cramped: SqliteStore):
+    await cramped.put("note", "old", "x")
+    with pytest.raises(StoreUnavailable, match="full"):
+        await cramped.put_all("note", {"old": None} | {f"new-{number}": "x" * 100_000 for number in range(300)})
+    assert await cramped.all("note") == {"old": "x"}
+    await cramped.put_all("note", {"old": None, "new": "x"})
+    assert await cramped.all("note") == {"new": "x"}
+
+
+@as_root
 async def test_f18_mail_is_taken_again_once_there_is_room(cramped: SqliteStore, small_disk: Path):
     padding = small_disk / "padding"
     padding.write_bytes(b"x" * 6 * 2**20)

@@ -42,7 +42,7 @@ class Suppressions:
         """Suppress addresses; none if one of them is no address. Returns the new ones; others keep their reason."""
         new = [known for known in _keys(addresses) if known not in self._kept]
         kept = {"reason": reason.value, "since": self.now().isoformat(timespec="seconds")}
-        await asyncio.gather(*[self.store.put(KIND, known, kept) for known in new])
+        await self.store.put_all(KIND, dict.fromkeys(new, kept))
         self._kept |= dict.fromkeys(new, kept)
         self._apply()
         await self._tell("suppressed", new, f" ({reason.value})")
@@ -56,7 +56,7 @@ class Suppressions:
                 raise SecondpostError(
                     f"{name} is not suppressed. Nothing was changed; see: secondpost suppressions list"
                 )
-        await asyncio.gather(*[self.store.delete(KIND, name) for name in known])
+        await self.store.put_all(KIND, dict.fromkeys(known))
         self._kept = {name: kept for name, kept in self._kept.items() if name not in known}
         self._apply()
         await self._tell("allowed again", known, "")

@@ -365,6 +365,10 @@ class Settings(Protocol):
 
     async def put(self, kind: str, name: str, value: Any) -> None: ...
 
+    async def put_all(self, kind: str, documents: Mapping[str, Any | None]) -> None:
+        """All of these by their names, or none; None deletes one."""
+        ...
+
     async def delete(self, kind: str, name: str) -> bool: ...
 
 

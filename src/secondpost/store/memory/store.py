@@ -1,5 +1,6 @@
 """The store in memory: queue, log and settings together."""
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -23,6 +24,13 @@ class MemorySettings:
 
     async def put(self, kind: str, name: str, value: Any) -> None:
         self._documents[kind, name] = deepcopy(value)
+
+    async def put_all(self, kind: str, documents: Mapping[str, Any | None]) -> None:
+        for name, value in documents.items():
+            if value is None:
+                self._documents.pop((kind, name), None)
+            else:
+                self._documents[kind, name] = deepcopy(value)
 
     async def delete(self, kind: str, name: str) -> bool:
         return self._documents.pop((kind, name), None) is not None
