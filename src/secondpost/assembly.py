@@ -69,7 +69,8 @@ class Core:
             await line.mailer.close()
         with contextlib.suppress(StoreError):
             await self.worker.save_unsaved()
-            await self.housekeeping.keep_counts()
+            for counting in (self.housekeeping, self.operations.credentials, self.operations.keys):
+                await counting.keep_counts()
         await self.store.close()
 
 
@@ -114,7 +115,10 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     operations = Operations(
         store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config)
     )  # fmt: skip
-    housekeeping.others = ((operations.drills.tend, 5.0), (operations.verification.daily, 60.0))
+    housekeeping.others = (
+        (operations.drills.tend, 5.0), (operations.verification.daily, 60.0),
+        (credentials.keep_counts, 1.0), (keys.keep_counts, 1.0),
+    )  # fmt: skip
     return Core(config, store, worker, trials, housekeeping, operations)
 
 

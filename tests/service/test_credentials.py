@@ -132,3 +132,33 @@ async def test_a_change_of_another_credential_does_not_begin_the_count_anew(cred
     await credentials.add("blog")
     with pytest.raises(Refusal):
         credentials.pace("shop", NOW)
+
+
+async def test_a_restart_does_not_begin_the_count_anew(credentials):
+    await credentials.add("shop", per_hour=2)
+    credentials.pace("shop", NOW)
+    credentials.pace("shop", NOW)
+    await credentials.keep_counts()
+    again = Credentials(credentials.store)
+    await again.load()
+    with pytest.raises(Refusal):
+        again.pace("shop", NOW)
+    again.pace("shop", NOW + timedelta(hours=1))
+
+
+async def test_the_count_of_what_was_revoked_is_forgotten(credentials):
+    await credentials.add("shop", per_hour=1)
+    credentials.pace("shop", NOW)
+    await credentials.keep_counts()
+    await credentials.revoke("shop")
+    await credentials.add("shop", per_hour=1)
+    credentials.pace("shop", NOW)
+
+
+async def test_what_has_not_changed_is_not_written_again(credentials):
+    await credentials.add("shop", per_hour=2)
+    credentials.pace("shop", NOW)
+    await credentials.keep_counts()
+    await credentials.store.put_all("credential pace", {"shop": None})
+    await credentials.keep_counts()
+    assert await credentials.store.all("credential pace") == {}

@@ -1,6 +1,7 @@
 """API keys: shown once, kept as digests, with scopes, limited, and revoked at once."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -74,3 +75,15 @@ async def test_a_name_is_given_once(keys):
     await keys.add("shop", list(SCOPES))
     with pytest.raises(SecondpostError, match="already"):
         await keys.add("shop")
+
+
+async def test_a_restart_does_not_begin_the_count_anew(keys):
+    await keys.add("shop", per_hour=2)
+    keys.pace("key:shop", NOW)
+    keys.pace("key:shop", NOW)
+    await keys.keep_counts()
+    again = Keys(keys.store)
+    await again.load()
+    with pytest.raises(TooMany):
+        again.pace("key:shop", NOW)
+    again.pace("key:shop", NOW + timedelta(hours=1))

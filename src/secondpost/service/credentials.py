@@ -50,11 +50,18 @@ class Credentials:
 
     store: Store
     _known: dict[str, Any] = field(default_factory=dict)
-    _pace: Pace = field(default_factory=Pace)
+    _pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(self.store, f"{KIND} pace")
 
     async def load(self) -> None:
         self._known = await self.store.all(KIND)
-        self._pace.load(self._known)
+        await self._pace.load(self._known)
+
+    async def keep_counts(self) -> None:
+        """Write down how much each has submitted, so that a restart does not begin a new count."""
+        await self._pace.keep()
 
     def pace(self, name: str, now: datetime) -> None:
         """Count one message of a credential. Raises `Refusal` when it was revoked, or has submitted as many as it may.

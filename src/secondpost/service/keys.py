@@ -41,13 +41,20 @@ class Keys:
     _known: dict[str, Any] = field(default_factory=dict)
     _by_digest: dict[str, str] = field(default_factory=dict)
     _by_access_id: dict[str, str] = field(default_factory=dict)
-    _pace: Pace = field(default_factory=Pace)
+    _pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pace = Pace(self.store, f"{KIND} pace")
 
     async def load(self) -> None:
         self._known = await self.store.all(KIND)
         self._by_digest = {kept["digest"][:_SHORT]: name for name, kept in self._known.items() if kept.get("digest")}
         self._by_access_id = {kept["access_id"]: name for name, kept in self._known.items() if kept.get("access_id")}
-        self._pace.load(self._known)
+        await self._pace.load(self._known)
+
+    async def keep_counts(self) -> None:
+        """Write down how much each has submitted, so that a restart does not begin a new count."""
+        await self._pace.keep()
 
     def client(self, secret: str) -> Client | None:
         """Whom a key belongs to, or None."""

@@ -1,6 +1,6 @@
 """How many messages each client may submit, and when the next one may come.
 
-Rule: a change of one client's limits never begins another's count anew.
+Rule: neither a change of another client's limits nor a restart begins a count anew.
 """
 
 import math
@@ -12,22 +12,36 @@ from typing import Any
 from secondpost.core import limits
 from secondpost.core.connection import Limits
 from secondpost.errors import SecondpostError, TooMany
+from secondpost.store.base import Store
 
 
 @dataclass(slots=True)
 class Pace:
-    """Only clients that have limits are known here."""
+    """Only clients that have limits are known here. What they have submitted is kept in the store as `kind`."""
 
+    store: Store
+    kind: str
     _limiters: dict[str, limits.Limiter] = field(default_factory=dict)
+    _kept: dict[str, limits.Limiter] = field(default_factory=dict)
 
-    def load(self, kept: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take the limits from the documents of all clients, by name."""
-        allowed = {name: _limits(document) for name, document in kept.items()}
+    async def load(self, clients: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take the limits from the documents of all clients, by name; and what they had submitted before a restart."""
+        counted = await self.store.all(self.kind)
+        allowed = {name: _limits(document) for name, document in clients.items()}
         self._limiters = {
-            name: replace(self._limiters.get(name, limits.Limiter()), limits=limit)
+            name: replace(self._limiters.get(name) or limits.from_dict(counted.get(name, {}), limit), limits=limit)
             for name, limit in allowed.items()
             if limit != limits.UNLIMITED
         }
+        if gone := counted.keys() - self._limiters.keys():
+            await self.store.put_all(self.kind, dict.fromkeys(gone))
+
+    async def keep(self) -> None:
+        """Write down what was counted since the last time."""
+        counted = {name: it for name, it in self._limiters.items() if self._kept.get(name) is not it}
+        if counted:
+            await self.store.put_all(self.kind, {name: limits.to_dict(it) for name, it in counted.items()})
+            self._kept |= counted
 
     def take(self, name: str, now: datetime, called: str) -> None:
         """Count one message. Raises `TooMany`, which calls the client as `called`."""
