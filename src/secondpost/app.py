@@ -109,6 +109,7 @@ class Gateway:
 
     async def stop(self, grace: float = GRACE) -> None:
         """Close the doors, let what is under way finish, write everything down."""
+        self.core.operations.stopping.set()
         await self.smtp.stop(min(grace, 5.0))
         await self.spool.stop()
         if self.http is not None:

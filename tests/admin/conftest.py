@@ -43,7 +43,8 @@ class Browser:
             http.request(method, self.us + path, headers=sent, allow_redirects=False, **body) as answer,
         ):
             self.cookies |= {name: found.value for name, found in answer.cookies.items()}
-            return Answer(answer.status, await answer.text(), answer.headers)
+            endless = answer.content_type == "text/event-stream"
+            return Answer(answer.status, "" if endless else await answer.text(), answer.headers)
 
     async def get(self, path: str, **rest: Any) -> Answer:
         return await self.request("GET", path, **rest)

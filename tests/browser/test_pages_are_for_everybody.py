@@ -10,6 +10,7 @@ from tests.browser.conftest import set_up
 from tests.gateway import Gateway
 
 PATHS = [
+    "/dashboard",
     "/settings/general", "/settings/connections", "/settings/connections/new", "/settings/connections/{name}",
     "/settings/connections/{name}/delete", "/tools/email-test", "/join/nothing",
     "/account", "/account/codes", "/settings/access", "/settings/access/user?email=ada@example.com",

@@ -66,6 +66,10 @@ def test_the_backup_is_set_up_by_the_tutorial_and_carries_mail_when_the_primary_
         page.get_by_role("button", name="Send Email").click()
         page.get_by_role("heading", name="accepted by Second (Other SMTP)").wait_for()
         assert (len(primary.mail), len(backup.mail)) == (0, 2)
+
+        # 6. The dashboard tells it
+        page.get_by_role("link", name="Dashboard").click()
+        page.get_by_text("1 message went out by Second (Other SMTP)").wait_for()
         assert gateway.complaints == [], gateway.output()
 
 

@@ -3,9 +3,7 @@
 Rule: nothing here knows which store it is; what only lasts on disk is in tests/store.
 """
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,6 @@ from secondpost.core.outcome import Deferred, Fault, Phase, Rejected, Unclear
 from secondpost.core.priority import Priority
 from secondpost.errors import IdempotencyConflict, StoreError
 from secondpost.store.base import Ending, Query, Store
-from secondpost.store.memory import MemoryStore
 from secondpost.store.sqlite import SqliteStore
 from tests.store.samples import (
     DAY,
@@ -33,14 +30,6 @@ from tests.store.samples import (
     states,
     submission,
 )
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def claim(

@@ -48,7 +48,7 @@ SECTIONS: dict[str, tuple[Item, ...]] = {
 
 def tabs(section: str, role: Role | None) -> list[Item]:
     """The pages of a section that this user may open."""
-    return [item for item in SECTIONS.get(section, ()) if _open(item, role)]
+    return [item for item in SECTIONS.get(section, ()) if leads(item.path, role)]
 
 
 def sections(role: Role | None) -> Iterator[Item]:
@@ -73,6 +73,7 @@ def _below(path: str, top: str) -> bool:
     return path == top or path.startswith(f"{top}/")
 
 
-def _open(item: Item, role: Role | None) -> bool:
-    permission = TABLE.get(f"GET {item.path}")
+def leads(path: str, role: Role | None) -> bool:
+    """Whether there is such a page, and this user may open it."""
+    permission = TABLE.get(f"GET {path}")
     return permission is not None and may(role, permission)

@@ -56,6 +56,9 @@ TABLE = {
     "GET /log/{id}/html": Permission.CONTENT,
     "GET /log/{id}/source": Permission.CONTENT,
     "GET /log/{id}/attachments/{number}": Permission.CONTENT,
+    # Dashboard
+    "GET /dashboard": Permission.READ,
+    "GET /dashboard/live": Permission.READ,
     # Settings
     "GET /settings/general": Permission.CONFIGURE,
     "POST /settings/general": Permission.CONFIGURE,

@@ -18,7 +18,7 @@ def environment() -> Environment:
         loader=PackageLoader("secondpost.admin"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"when": when, "ago": ago, "size": size, "count": count}
+    found.filters |= {"when": when, "ago": ago, "size": size, "count": count, "clock": clock, "took": took, "iso": iso}
     found.globals |= {"link": static.link, "version": __version__}
     return found
 
@@ -35,12 +35,28 @@ def when(at: datetime | str | None) -> str:
     return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S} UTC</time>').format(iso(moment), moment)
 
 
+def clock(at: datetime | str, now: datetime) -> str:
+    """A time of the day, with the date when it is another one."""
+    moment = _moment(at)
+    form = "%H:%M UTC" if abs((now - moment).total_seconds()) < 86400 else "%b %d, %H:%M UTC"
+    return Markup('<time datetime="{}" data-clock>{}</time>').format(iso(moment), moment.strftime(form))
+
+
+def took(milliseconds: int | None) -> str:
+    """A span of time as exactly as a person wants it."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    return f"{milliseconds / 1000:.1f} s" if milliseconds < 10_000 else span(milliseconds / 1000)
+
+
 def ago(at: datetime | str | None, now: datetime) -> str:
     """How long ago, or how long until, in one unit."""
     if at is None:
         return "never"
     seconds = (now - _moment(at)).total_seconds()
-    if abs(seconds) < 5:
+    if -5 < seconds < 60:
         return "just now"
     text = span(abs(seconds))
     return f"{text} ago" if seconds > 0 else f"in {text}"

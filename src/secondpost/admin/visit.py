@@ -78,6 +78,10 @@ class Visit:
     def may(self, permission: str) -> bool:
         return may(self.user.role if self.user else None, Permission(permission))
 
+    def leads(self, path: str) -> bool:
+        """Whether a link to that page may be offered."""
+        return navigation.leads(path, self.user.role if self.user else None)
+
     async def form(self) -> Form:
         """Raises `SecondpostError` when it is too large or not a form."""
         if self._form is None:

@@ -3,6 +3,7 @@
 Rule: command line and web admin do the same things by the same words; nobody writes into the store around them.
 """
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from secondpost.errors import SecondpostError
 from secondpost.service import compose, present, routes, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
+from secondpost.service.dashboard import Dashboard
 from secondpost.service.drill import Drills
 from secondpost.service.feedback import Feedback
 from secondpost.service.keys import USUAL, Keys
@@ -46,12 +48,14 @@ class Operations:
     now: Callable[[], datetime]
     new_id: Callable[[], int]
     url: str = ""  # how people reach the web admin
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # what runs on its own for a person ends now
     users: Users = field(init=False)
     sessions: Sessions = field(init=False)
     verification: Verification = field(init=False)
     feedback: Feedback = field(init=False)
     drills: Drills = field(init=False)
     views: Views = field(init=False)
+    dashboard: Dashboard = field(init=False)
 
     def __post_init__(self) -> None:
         self.users = Users(self.store, self.now)
@@ -60,6 +64,7 @@ class Operations:
         self.feedback = Feedback(self.store, self.worker, self.suppressions, self.now, self.url)
         self.drills = Drills(self.store, self.connections, self.submit)
         self.views = Views(self.store)
+        self.dashboard = Dashboard(self.store, self.connections, self.verification)
 
     async def load(self) -> None:
         """Read what is kept in the store, once it is open."""

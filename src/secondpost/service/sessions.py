@@ -60,6 +60,11 @@ class Sessions:
             await self._keep(session, seen=self.now())
         return session
 
+    async def lasts(self, session: Session) -> bool:
+        """Whether it goes on. Asking is no request: it does not make it last longer."""
+        kept = await self.store.get(KIND, session.id)
+        return kept is not None and not _session(session.id, kept).over(self.now())
+
     async def _keep(self, session: Session, *, seen: datetime | None = None) -> None:
         kept = {
             "email": session.email, "begun": session.begun.isoformat(), "seen": (seen or session.seen).isoformat(),

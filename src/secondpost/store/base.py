@@ -15,6 +15,7 @@ from secondpost.core.delivery import Move, State
 from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.outcome import Outcome, Phase
 from secondpost.core.priority import Priority
+from secondpost.core.tally import Heading, Tally
 
 
 @dataclass(slots=True, kw_only=True)
@@ -222,6 +223,17 @@ class Depth:
     next_due: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastAttempt:
+    """The last attempt by a connection that a provider took, or the last that it did not."""
+
+    connection: str
+    accepted: bool
+    at: datetime
+    message: int
+    reply: str
+
+
 class Queue(Protocol):
     """The durable queue. Futures belong to the running event loop; they resolve after the commit that has the write.
 
@@ -356,6 +368,20 @@ class Log(Protocol):
         ...
 
 
+class Reports(Protocol):
+    """Counts over many messages. They take their time, and hold up nobody."""
+
+    async def tally(
+        self, heading: Heading, *, since: datetime, until: datetime, step: timedelta, limit: int
+    ) -> list[Tally]:
+        """Deliveries of the messages accepted in that time, those with the most first. `step` is for `Heading.TIME`."""
+        ...
+
+    async def last_attempts(self, since: datetime) -> list[LastAttempt]:
+        """Of each connection, from the messages accepted since then."""
+        ...
+
+
 class Settings(Protocol):
     """Small JSON documents by (kind, name). Documents may hold secrets: values are encrypted at rest."""
 
@@ -386,7 +412,7 @@ class TailWriter(Protocol):
         ...
 
 
-class Store(Queue, Log, Settings, Protocol):
+class Store(Queue, Log, Reports, Settings, Protocol):
     async def open(self) -> None:
         """Migrate and get ready. Raises `errors.StoreError` kinds that say what is wrong and what to do."""
         ...

@@ -1,11 +1,44 @@
 // Comforts on top of pages that work without any of this: times in the reader's zone, Copy, and the keyboard.
 
-for (const time of document.querySelectorAll("time[datetime]")) {
-  const at = new Date(time.dateTime);
-  if (!Number.isNaN(at.valueOf())) {
-    time.title = time.textContent;
-    time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+function tellTimes(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.valueOf())) continue;
+    const clock = "clock" in time.dataset;
+    time.title = clock ? at.toLocaleString() : time.textContent;
+    const style = clock ? { hour: "2-digit", minute: "2-digit" } : { dateStyle: "medium", timeStyle: "medium" };
+    if (clock && Math.abs(Date.now() - at) > 864e5) Object.assign(style, { month: "short", day: "numeric" });
+    time.textContent = at.toLocaleString(undefined, style);
   }
+}
+tellTimes(document);
+
+// A page that keeps itself fresh: our own server sends the part anew when it has changed; only what differs is replaced.
+const live = document.querySelector("[data-live]");
+if (live) {
+  const policy = globalThis.trustedTypes?.createPolicy("live", { createHTML: (text) => text });
+  const seen = new Map();
+  const source = new EventSource(live.dataset.live);
+  source.addEventListener("message", (event) => {
+    const text = JSON.parse(event.data);
+    const holder = document.createElement("template");
+    holder.innerHTML = policy ? policy.createHTML(text) : text;
+    for (const part of holder.content.children) {
+      const old = document.getElementById(part.id);
+      const same = seen.get(part.id) === part.outerHTML;
+      seen.set(part.id, part.outerHTML);
+      if (!old || same) continue;
+      const href = old.contains(document.activeElement) && document.activeElement.getAttribute("href");
+      part.querySelector("details")?.toggleAttribute("open", Boolean(old.querySelector("details[open]")));
+      tellTimes(part);
+      old.replaceWith(part);
+      if (href) part.querySelector(`[href="${CSS.escape(href)}"]`)?.focus();
+    }
+  });
+  source.addEventListener("error", () => {
+    // Closed for good: the session is over, or too many watch. Loading the page tells which.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 15_000);
+  });
 }
 
 for (const button of document.querySelectorAll("[data-copy]")) {

@@ -1,4 +1,4 @@
-"""The store in memory: queue, log and settings together."""
+"""The store in memory: queue, log, reports and settings together."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -6,7 +6,7 @@ from typing import Any
 
 from secondpost.errors import StoreError
 from secondpost.store.base import TailWriter
-from secondpost.store.memory.log import MemoryLog
+from secondpost.store.memory.reports import MemoryReports
 from secondpost.store.memory.tails import MemoryTail
 
 
@@ -36,11 +36,11 @@ class MemorySettings:
         return self._documents.pop((kind, name), None) is not None
 
 
-class MemoryStore(MemoryLog, MemorySettings):
+class MemoryStore(MemoryReports, MemorySettings):
     """Lost when the process ends. `open` and `close` do nothing."""
 
     def __init__(self) -> None:
-        MemoryLog.__init__(self)
+        MemoryReports.__init__(self)
         MemorySettings.__init__(self)
 
     async def open(self) -> None: ...

@@ -18,13 +18,14 @@ from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.log import SqliteLog
 from secondpost.store.sqlite.purge import SqlitePurge
 from secondpost.store.sqlite.queue import SqliteQueue
+from secondpost.store.sqlite.reports import SqliteReports
 from secondpost.store.sqlite.rows import fetch
 from secondpost.store.sqlite.settings import SqliteSettings
 from secondpost.store.sqlite.trouble import FULL
 from secondpost.store.tails import FileTailWriter, tail_files, tail_path
 
 
-class SqliteStore(SqliteQueue, SqlitePurge, SqliteLog, SqliteSettings):
+class SqliteStore(SqliteQueue, SqlitePurge, SqliteLog, SqliteReports, SqliteSettings):
     """`folder` gets the database, its key, large bodies. `key`: 32 bytes, instead of the folder's file `secret.key`."""
 
     def __init__(self, folder: Path, *, key: bytes | None = None) -> None:
