@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from made import commands, configuration, http_api, lifecycle, mailers, metrics, replies
+from made import commands, configuration, http_api, lifecycle, mailers, manual, metrics, replies
 
 DOCS = Path(__file__).parent
 BEGIN = "<!-- made from the code by `./dev docs`: begin -->"
@@ -20,6 +20,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "reference/http-api.md": http_api.part,
     "reference/metrics.md": metrics.part,
     "reference/smtp-replies.md": replies.part,
+    "../packaging/man/secondpost.1": manual.secondpost,  # manual pages are made as a whole
+    "../packaging/man/secondpost-sendmail.1": manual.sendmail,
 }
 
 
@@ -38,7 +40,7 @@ def main(arguments: list[str]) -> int:
     for name, part in PARTS.items():
         path = DOCS / name
         page = path.read_text(encoding="utf-8")
-        if (new := rebuilt(page, part())) != page:
+        if (new := rebuilt(page, part()) if path.suffix == ".md" else part()) != page:
             stale.append(name)
             if "--check" not in arguments:
                 path.write_text(new, encoding="utf-8")

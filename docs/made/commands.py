@@ -11,19 +11,20 @@ EVERYWHERE = ("config", "json")  # told once, at the top of the page
 
 
 def part() -> str:
-    return "\n\n".join(_chapters(cli, "secondpost", 2))
+    return "\n\n".join(
+        f"{'#' * min(path.count(' ') + 2, 3)} {path}\n\n```text\n{text}\n```" for path, text in chapters()
+    )
 
 
-def _chapters(command: click.Command, path: str, level: int) -> Iterator[str]:
-    """The command, then its commands."""
-    yield f"{'#' * level} {path}"
-    yield f"```text\n{_help(command, path)}\n```"
+def chapters(command: click.Command = cli, path: str = "secondpost") -> Iterator[tuple[str, str]]:
+    """The command with its help, then its commands."""
+    yield path, _help(command, path)
     if isinstance(command, click.Group):
         context = click.Context(command, info_name=path)
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             assert inner is not None
-            yield from _chapters(inner, f"{path} {name}", min(level + 1, 3))
+            yield from chapters(inner, f"{path} {name}")
 
 
 def _help(command: click.Command, path: str) -> str:
