@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from secondpost.core import breaker, limits
-from secondpost.core.connection import Connection, Limits
+from secondpost.core.connection import Connection, FromRules, Limits
 from secondpost.core.outcome import Accepted, Deferred, Fault, Rejected
 from secondpost.core.priority import Priority
 from secondpost.service import line as lines
@@ -35,7 +35,7 @@ def errand(priority: Priority = Priority.NORMAL, *, sender: str = "shop@Example.
 
 
 def learn(it: Line, outcome, *, domain: str = "example.com", ago: timedelta = timedelta()) -> bool:
-    return it.learn(outcome, started=NOW - ago, now=NOW, domain=domain)
+    return it.learn(outcome, errand=errand(sender=f"shop@{domain}"), started=NOW - ago, now=NOW)
 
 
 # Whether mail may go this way -----------------------------------------------------------------------------------------
@@ -71,8 +71,8 @@ def test_a_limit_shuts_the_gate_but_is_no_change_of_its_health():
 def test_a_refused_sender_closes_the_way_for_its_domain_only():
     it = line()
     assert learn(it, NOT_VERIFIED)
-    assert not it.usable(NOW, "example.com")
-    assert it.usable(NOW, "example.org")
+    assert not it.usable(NOW, errand(sender="shop@example.com"))
+    assert it.usable(NOW, errand(sender="shop@example.org"))
     assert it.usable(NOW)
 
 
@@ -80,20 +80,20 @@ def test_when_its_time_has_come_one_message_of_the_domain_tries_again():
     it = line()
     learn(it, NOT_VERIFIED)
     later = NOW + timedelta(minutes=6)
-    assert it.usable(later, "example.com")
+    assert it.usable(later, errand(sender="shop@example.com"))
     probe = errand()
     it.claim(probe, later)
     assert probe.probe
-    assert not it.usable(later, "example.com")
+    assert not it.usable(later, errand(sender="shop@example.com"))
     it.excuse(probe)
-    assert it.usable(later, "example.com")
+    assert it.usable(later, errand(sender="shop@example.com"))
 
 
 def test_a_message_of_the_domain_that_is_taken_opens_the_way_for_it():
     it = line()
     learn(it, NOT_VERIFIED)
     learn(it, Accepted("250"))
-    assert it.usable(NOW, "example.com")
+    assert it.usable(NOW, errand(sender="shop@example.com"))
     assert it.domains == {}
 
 
@@ -102,8 +102,8 @@ def test_a_probe_of_the_domain_that_tells_nothing_of_it_lets_another_one_go():
     learn(it, NOT_VERIFIED)
     later = NOW + timedelta(minutes=6)
     it.claim(errand(), later)
-    it.learn(Rejected(Fault.RECIPIENT, "550 5.1.1"), started=later, now=later, domain="example.com")
-    assert it.usable(later, "example.com")
+    it.learn(Rejected(Fault.RECIPIENT, "550 5.1.1"), errand=errand(), started=later, now=later)
+    assert it.usable(later, errand(sender="shop@example.com"))
 
 
 def test_clients_cannot_fill_the_memory_with_domains(monkeypatch):
@@ -266,9 +266,23 @@ def test_who_drops_out_after_a_rival_has_crossed_has_no_say():
     assert race.leaves(errand())
 
 
-def test_the_domain_of_an_errand_is_that_of_the_envelopes_sender():
-    assert errand().domain == "example.com"
-    assert errand(sender="").domain == ""
+@pytest.mark.parametrize(
+    ("rules", "domain"),
+    [
+        (FromRules(), "shop.example"),
+        (FromRules(email="us@Ours.example", force_email=False), "shop.example"),
+        (FromRules(email="us@Ours.example"), "ours.example"),
+    ],
+)
+def test_the_domain_of_an_errand_is_that_of_the_copys_from_field(rules, domain):
+    it = errand(sender="bounces@mail.example")
+    it.lease.from_email = "anna@Shop.example"
+    assert line(sender=rules).domain(it) == domain
+
+
+def test_without_a_from_field_it_is_the_envelopes_senders():
+    assert line().domain(errand()) == "example.com"
+    assert line().domain(errand(sender="")) == ""
 
 
 def test_the_stamp_says_who_sent_a_copy():

@@ -99,8 +99,35 @@ async def test_a_refused_sender_is_not_told_as_a_broken_connection(office):
     await office.send()
     await office.rest()
     (event,) = await office.store.events(limit=10)
-    assert event["text"].startswith("open for one sender's domain: account")
+    assert event["text"].startswith("closed, but open for mail from example.com: account")
     assert office.line().breaker.state is breaker.State.CLOSED
+
+
+async def test_of_many_refused_senders_the_last_are_named(office):
+    office.primary.answer = lambda parcel: (NOT_VERIFIED,)
+    for number in range(5):
+        head = f"From: shop@{number}.example\r\n\r\n".encode()
+        await office.send(content=head)
+    await office.rest()
+    (event, *_) = await office.store.events(limit=1)
+    assert "open for mail from 2.example, 3.example, 4.example and 2 more:" in event["text"]
+
+
+async def test_refused_senders_survive_a_restart_until_one_is_taken(office):
+    office.primary.answer = lambda parcel: (NOT_VERIFIED,)
+    await office.send()
+    await office.rest()
+    again = Line(office.primary.connection, office.primary)
+    await office.trials.restore(again)
+    assert list(again.domains) == ["example.com"]
+
+    office.primary.heal()
+    office.clock.forward(minutes=6)
+    await office.send()
+    await office.rest()
+    healed = Line(office.primary.connection, office.primary)
+    await office.trials.restore(healed)
+    assert healed.domains == {}
 
 
 async def test_after_a_change_of_settings_the_breaker_of_before_says_nothing(office):

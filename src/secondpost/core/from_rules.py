@@ -38,6 +38,12 @@ def apply(head: bytes, envelope_sender: str, rules: FromRules) -> tuple[bytes, s
     return head[:start] + lines + head[end:], reverse_path, True
 
 
+def from_domain(from_email: str, envelope_sender: str, rules: FromRules) -> str:
+    """The domain of the address that a copy is from under `rules`: what a provider may not have verified."""
+    chosen = _chosen(rules.email, from_email or envelope_sender, forced=rules.force_email)
+    return chosen.rpartition("@")[2].lower()
+
+
 def _chosen(ours: str, callers: str, *, forced: bool) -> str:
     return (ours or callers) if forced else (callers or ours)
 

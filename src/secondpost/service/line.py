@@ -13,6 +13,7 @@ from secondpost import __version__
 from secondpost.core import breaker as breakers
 from secondpost.core import limits
 from secondpost.core.connection import Connection
+from secondpost.core.from_rules import from_domain
 from secondpost.core.outcome import Accepted, Outcome
 from secondpost.core.priority import Priority
 from secondpost.mailers.base import Mailer
@@ -56,11 +57,6 @@ class Errand:
     paid: bool = False  # an earlier attempt of this round has cost a try
 
     @property
-    def domain(self) -> str:
-        """The domain of the envelope's sender: what a provider may not have verified."""
-        return self.lease.sender.rpartition("@")[2].lower()
-
-    @property
     def over(self) -> bool:
         """Another errand of the race has passed the point: this one has nothing left to do."""
         return self.race is not None and self.race.winner not in (None, self)
@@ -96,13 +92,18 @@ class Line:
         """Carriers that are not waiting for an errand."""
         return self.carriers - len(self._idle)
 
-    def usable(self, now: datetime, domain: str = "") -> bool:
-        """Whether new mail may go this way now."""
+    def domain(self, errand: Errand) -> str:
+        """The domain that its copy for this connection is from: what a provider may not have verified."""
+        return from_domain(errand.lease.from_email, errand.lease.sender, self.connection.sender)
+
+    def usable(self, now: datetime, errand: Errand | None = None) -> bool:
+        """Whether new mail may go this way now; or this one."""
         if self.retired or not self.connection.enabled:
             return False
         if not breakers.admits(self.breaker, now):
             return False
-        return not self.domains or domain not in self.domains or breakers.admits(self.domains[domain], now)
+        known = self.domains.get(self.domain(errand)) if self.domains and errand is not None else None
+        return known is None or breakers.admits(known, now)
 
     def wait(self, now: datetime, priority: Priority = Priority.BULK) -> timedelta:
         """How long the limits want a message to wait. It takes the turn of what waits already and is less urgent."""
@@ -151,16 +152,16 @@ class Line:
         if self.breaker.state is not breakers.State.CLOSED:
             self.breaker = breakers.probe(self.breaker, now)
             errand.probe = True
-        if self.domains and errand.domain in self.domains:
-            self.domains[errand.domain] = breakers.probe(self.domains[errand.domain], now)
+        if self.domains and (domain := self.domain(errand)) in self.domains:
+            self.domains[domain] = breakers.probe(self.domains[domain], now)
             errand.probe = True
 
     def excuse(self, errand: Errand) -> None:
         """The errand will not tell how this line is: if it was the probe, another one may be."""
         if errand.probe:
             self.breaker = breakers.release(self.breaker)
-            if errand.domain in self.domains:
-                self.domains[errand.domain] = breakers.release(self.domains[errand.domain])
+            if self.domains and (domain := self.domain(errand)) in self.domains:
+                self.domains[domain] = breakers.release(self.domains[domain])
 
     async def take(self) -> Errand | None:
         """The next errand; None when the carrier is dismissed."""
@@ -186,18 +187,22 @@ class Line:
         while self._idle:
             self._idle.pop().set_result(None)
 
-    def learn(self, outcome: Outcome, *, started: datetime, now: datetime, domain: str) -> bool:
+    def learn(self, outcome: Outcome, *, errand: Errand, started: datetime, now: datetime) -> bool:
         """Take an outcome into account. True: whether mail may go this way has changed."""
-        before = self.breaker.state
+        before = self.breaker.state, len(self.domains)
         if getattr(outcome, "about_sender", False):
             self.breaker = breakers.release(self.breaker)
-            known = self.domains.pop(domain, breakers.Breaker())
-            self.domains[domain] = breakers.record(known, outcome, started=started, now=now)
-            if len(self.domains) > DOMAINS:
-                del self.domains[next(iter(self.domains))]
+            self._bench(self.domain(errand), outcome, started, now)
             return True
-        if self.domains and (known_domain := self.domains.pop(domain, None)) and type(outcome) is not Accepted:
-            self.domains[domain] = breakers.release(known_domain)
+        known = self.domains.pop(self.domain(errand), None) if self.domains else None
+        if known is not None and type(outcome) is not Accepted:
+            self.domains[self.domain(errand)] = breakers.release(known)
         self.breaker = breakers.record(self.breaker, outcome, started=started, now=now)
         self.limiter = limits.gate(self.limiter, outcome, now)
-        return self.breaker.state != before
+        return (self.breaker.state, len(self.domains)) != before
+
+    def _bench(self, domain: str, outcome: Outcome, started: datetime, now: datetime) -> None:
+        known = self.domains.pop(domain, breakers.Breaker())
+        self.domains[domain] = breakers.record(known, outcome, started=started, now=now)
+        if len(self.domains) > DOMAINS:
+            del self.domains[next(iter(self.domains))]

@@ -317,6 +317,7 @@ def lease_of(submission: Submission, *, trace: bool = False) -> Lease:
         message=submission.message,
         size=submission.message.size,
         trace=trace,
+        from_email=submission.summary.from_email,
         entrypoint=submission.entrypoint,
         notes=submission.notes,
     )

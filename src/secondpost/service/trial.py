@@ -20,6 +20,8 @@ from secondpost.store.base import Store
 
 logger = logging.getLogger(__name__)
 
+TOLD = 3  # refused senders' domains that are named
+
 
 @dataclass(slots=True)
 class Trials:
@@ -35,9 +37,7 @@ class Trials:
         """A breaker changed its state: say so, keep it over a restart, and see to its probe."""
         reply = getattr(outcome, "reply", "")
         fault = getattr(outcome, "fault", "")
-        state = line.breaker.state.value
-        if getattr(outcome, "about_sender", False):
-            state = "open for one sender's domain"
+        state = _told(line)
         logger.warning("connection %s: breaker %s", line.name, state, extra={"fault": str(fault), "reply": reply})
         writing = asyncio.ensure_future(self._keep(line, f"{state}: {fault} {reply}".strip()))
         self._writing.add(writing)
@@ -46,7 +46,8 @@ class Trials:
 
     async def _keep(self, line: Line, text: str) -> None:
         try:
-            kept = {**breaker.to_dict(line.breaker), "settings": _digest(line.connection)}
+            domains = {domain: breaker.to_dict(kept) for domain, kept in line.domains.items()}
+            kept = {**breaker.to_dict(line.breaker), "domains": domains, "settings": _digest(line.connection)}
             await self.store.put(BREAKER, line.name, kept)
             await self.store.event("breaker", at=self.now(), connection=line.name, text=text)
         except StoreError as error:
@@ -60,6 +61,9 @@ class Trials:
         kept = await self.store.get(BREAKER, line.name)
         if kept is not None and kept.get("settings") == _digest(line.connection):  # else it is another connection now
             line.breaker = breaker.from_dict(kept, self.now())
+            line.domains = {
+                domain: breaker.from_dict(one, self.now()) for domain, one in kept.get("domains", {}).items()
+            }
             self.watch(line)
 
     def watch(self, line: Line) -> None:
@@ -105,6 +109,15 @@ async def _verified(line: Line) -> Outcome:
     except Exception as error:
         logger.exception("signing in failed by a fault of our own", extra={"connection": line.name})
         return Deferred(Fault.LOCAL, f"internal error: {type(error).__name__}")
+
+
+def _told(line: Line) -> str:
+    """The state of the breaker, and the senders' domains that are refused there: clients choose how many."""
+    state, refused = line.breaker.state.value, list(line.domains)
+    if not refused:
+        return state
+    more = f" and {len(refused) - TOLD} more" if len(refused) > TOLD else ""
+    return f"{state}, but open for mail from {', '.join(refused[-TOLD:])}{more}"
 
 
 def _digest(connection: Connection) -> str:

@@ -42,7 +42,7 @@ class Ways:
         """
         lease = errand.lease
         delivery = lease.deliveries[0]
-        spent, domain = delivery.spent, errand.domain
+        spent = delivery.spent
         route = self.known(lease.route)
         if delivery.possible_duplicate and delivery.last in route:
             route = tuple(dict.fromkeys((delivery.last, *route)))
@@ -50,5 +50,5 @@ class Ways:
             line
             for name in route
             if name not in errand.tried and name != but and name not in spent
-            and (line := self.lines[name]).usable(now, domain)
+            and (line := self.lines[name]).usable(now, errand)
         ]  # fmt: skip

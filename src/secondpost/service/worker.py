@@ -292,7 +292,7 @@ class Worker:
             return
         outcome = breaker.telling(report.outcomes)
         gate = line.limiter.gate
-        changed = line.learn(outcome, started=passage.start.now, now=now, domain=errand.domain)
+        changed = line.learn(outcome, errand=errand, started=passage.start.now, now=now)
         if changed:
             self.on_change(line, outcome)
         if changed or line.limiter.gate > gate:

@@ -78,6 +78,7 @@ class Lease:
     message: Message | None = None
     size: int = 0
     trace: bool = False  # a test: keep the transcript even of a success
+    from_email: str = ""
     entrypoint: str = ""
     notes: str = ""
 

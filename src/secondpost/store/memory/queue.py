@@ -135,7 +135,8 @@ class MemoryQueue:
             delivery.worker, delivery.fence = worker, fence
         return Lease(
             id=message, sender=it.sender, priority=it.priority, expires=it.expires, accepted=it.accepted, route=route,
-            fence=fence, size=it.message.size, entrypoint=it.entrypoint, notes=it.notes,
+            fence=fence, size=it.message.size,
+            from_email=it.summary.from_email, entrypoint=it.entrypoint, notes=it.notes,
             deliveries=[
                 Delivery(
                     number=d.number, recipient=d.recipient, tries=d.tries, spent=d.spent,

@@ -157,7 +157,7 @@ def _fitting(due: list[tuple[int, int]], facts: dict[int, Any], byte_limit: int)
 
 
 def _told(message: int, route: tuple[str, ...], facts: tuple[Any, ...], claimed: list[Any]) -> Lease:
-    sender, priority, expires, accepted, size, entrypoint, notes = facts
+    sender, priority, expires, accepted, size, from_email, entrypoint, notes = facts
     deliveries = [
         Delivery(
             number=number,
@@ -171,7 +171,8 @@ def _told(message: int, route: tuple[str, ...], facts: tuple[Any, ...], claimed:
     ]
     return Lease(
         id=message, sender=sender, priority=Priority(priority), expires=when(expires), accepted=when(accepted),
-        route=route, fence=claimed[0][6], deliveries=deliveries, size=size, entrypoint=entrypoint, notes=notes,
+        route=route, fence=claimed[0][6], deliveries=deliveries, size=size, from_email=from_email,
+        entrypoint=entrypoint, notes=notes,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ GROUP BY message
 ORDER BY first, message;
 
 -- due_messages: what the worker needs to know of them.
-SELECT id, sender, priority, expires, accepted, size, entrypoint, notes FROM message WHERE id IN (SELECT value FROM json_each(?));
+SELECT id, sender, priority, expires, accepted, size, from_email, entrypoint, notes FROM message WHERE id IN (SELECT value FROM json_each(?));
 
 -- lease: claim all due deliveries of messages, each on one route. The fence grows past every one before it.
 -- The plus signs keep SQLite from walking along the index of what waits: it must go from message to message.
