@@ -35,8 +35,11 @@ def built(
 
 def ready(message: Message | bytes, *, sender: str, to: Texts, key: str, **common: Any) -> Draft:
     """A draft of a message that others have built; it goes as it is."""
+    if not key and not isinstance(message, bytes):
+        key = str(message.get("Secondpost-Idempotency-Key", ""))
     content = rfc5322.crlf(message) if isinstance(message, bytes) else mime.content_of(message, key=key)
     summary = rfc5322.summarize(rfc5322.split(content)[0])
+    key = key or summary.private.get("secondpost-idempotency-key", "")
     it = compose.draft(0, sender=sender or summary.from_email, to=texts(to) or _named(summary), key=key, **common)
     it.id, it.content, it.digest = new_id(), content, ""
     return it

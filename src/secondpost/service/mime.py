@@ -6,9 +6,11 @@ of Python thinks of it (CVE-2024-6923 and its kin).
 
 import hashlib
 import re
+from email.generator import BytesGenerator
 from email.header import Header
 from email.message import Message
 from email.policy import SMTP, Policy, compat32
+from io import BytesIO
 
 from secondpost.core.message import crlf
 from secondpost.errors import Refusal
@@ -30,13 +32,20 @@ def content_of(message: Message, *, key: str = "") -> bytes:
             bound(message, key)
         policy = ELDER if _is_elder(message) else GIVEN
         _check(message, policy)
-        return crlf(message.as_bytes(policy=policy))
+        return crlf(_flat(message, policy))
     except Refusal:
         raise
     except Exception as error:  # the library has no root for what goes wrong in it
         raise refusal(
             "message", f"The message cannot be written: {type(error).__name__}: {str(error)[:200]}."
         ) from None
+
+
+def _flat(message: Message, policy: Policy) -> bytes:
+    """Not by `as_bytes`, of which Django's messages have one of their own."""
+    written = BytesIO()
+    BytesGenerator(written, mangle_from_=False, policy=policy).flatten(message)
+    return written.getvalue()
 
 
 def bound(message: Message, key: str) -> None:

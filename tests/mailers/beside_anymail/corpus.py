@@ -7,11 +7,8 @@ from email.mime.image import MIMEImage
 from email.mime.text import MIMEText
 from typing import Any
 
-from django.conf import settings
-
-settings.configure(INSTALLED_APPS=["anymail"], ANYMAIL={}, DEFAULT_CHARSET="utf-8", USE_TZ=True)
-
-from django.core.mail import EmailMultiAlternatives  # noqa: E402  # Django has to be configured first
+from tests import django_project  # noqa: F401  # isort: skip  # Django has to be configured first
+from django.core.mail import EmailMultiAlternatives
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 ICS = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nUID:1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
