@@ -46,11 +46,11 @@ def lacking(reason: str) -> None:
 
 
 def run(
-    program: str, *arguments: object, stdin: bytes = b"", seconds: float = 30
+    program: str, *arguments: object, stdin: bytes = b"", seconds: float = 30, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run to the end. The caller looks at the exit code."""
     command = [find(program) or program, *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=seconds, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=seconds, check=False, cwd=cwd)
 
 
 @contextmanager
