@@ -16,6 +16,7 @@ from typing import ClassVar, Final
 from secondpost.core.connection import Connection
 from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
+from secondpost.mailers import dkim
 from secondpost.mailers.base import Abilities, Crossing, Parcel, Report, Setting, Verdict
 from secondpost.wire.blame import Step, outcome_of
 from secondpost.wire.client_content import path
@@ -48,6 +49,7 @@ class Sendmail:
     title: ClassVar[str] = "Local sendmail program"
     settings: ClassVar[tuple[Setting, ...]] = (
         Setting(name="program", label="Path of the program", help="Empty: sendmail, wherever this machine has it."),
+        *dkim.SETTINGS,
     )
     can: ClassVar[Abilities] = Abilities(max_recipients=100)  # they are arguments, whose length the system limits
 
@@ -55,12 +57,17 @@ class Sendmail:
         self._path = str(connection.settings.get("program") or "")
         self._timeouts = connection.timeouts
         self._capacity = connection.limits.sessions
+        self._signer = dkim.signer(connection.settings)
 
     @property
     def capacity(self) -> int:
         return self._capacity
 
     async def send(self, parcel: Parcel, crossing: Crossing) -> Report:
+        if self._signer is not None:
+            parcel, refusal = await self._signer.sign(parcel)
+            if refusal is not None:
+                return refusal
         program = self._program()
         if program is None or not os.access(program, os.X_OK):
             return _all(parcel, self._missing(), Phase.CONNECT)

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from secondpost.core.connection import Connection
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase
-from secondpost.mailers import presets
+from secondpost.mailers import dkim, presets
 from secondpost.mailers.base import Abilities, Crossing, Parcel, Report, Setting, Verdict
 from secondpost.mailers.smtp_connect import Failure, connect, server
 from secondpost.mailers.smtp_session import Ride, Session
@@ -75,11 +75,13 @@ class Smtp:
             name="chunking", label="Send with BDAT", kind="toggle", default=False,
             help="Where the server offers CHUNKING (RFC 3030).",
         ),
+        *dkim.SETTINGS,
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
         self._timeouts = connection.timeouts
         self._server = server(connection)
+        self._signer = dkim.signer(connection.settings)
         self._limit = max(1, connection.limits.sessions)
         self._idle_seconds = float(connection.settings.get("idle_seconds") or 10)
         self._session_messages = int(connection.settings.get("session_messages") or 0)
@@ -104,6 +106,10 @@ class Smtp:
     # ── sending ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def send(self, parcel: Parcel, crossing: Crossing) -> Report:
+        if self._signer is not None:
+            parcel, refusal = await self._signer.sign(parcel)
+            if refusal is not None:
+                return refusal
         ride = await self._carry(parcel, crossing, fresh=False)
         if ride.stale:
             ride = await self._carry(parcel, crossing, fresh=True)
