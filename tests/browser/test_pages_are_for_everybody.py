@@ -19,6 +19,7 @@ PATHS = [
     "/settings/routing", "/settings/routing/new", "/settings/routing/{route}", "/settings/routing/{route}/delete",
     "/settings/routing/try",
     "/tools/drill",
+    "/tools/domain-check",
 ]  # fmt: skip
 SHOTS = os.environ.get("SCREENSHOTS")  # a folder: pictures of every page are put there, to be looked at
 
@@ -57,6 +58,11 @@ def test_every_page_is_accessible_and_narrow(scheme, tmp_path, primary, backup, 
         page.get_by_role("button", name="Save Settings").click()
         page.get_by_text("Nothing was saved.").wait_for()
         _look(page, scheme, "mistake")
+        page.goto("/tools/domain-check")
+        page.get_by_label("Domain").fill("shop.test")
+        page.get_by_role("button", name="Check", exact=True).click()
+        page.get_by_role("heading", name="Second (Other SMTP)").wait_for()
+        _look(page, scheme, "domain-checked")
         page.goto("/tools/email-test")
         page.get_by_role("button", name="Send Email").click()
         page.get_by_text("Success!").wait_for()

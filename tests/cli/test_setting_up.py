@@ -350,3 +350,28 @@ def test_an_import_that_does_not_fit_changes_nothing(run, gateway, tmp_path):
     file.write_text("EMAIL_HOST=mail.example.com\n")
     assert run("connections", "import", "--dry-run", str(file)).output == "django\n"
     assert {asked for asked, _ in gateway.asked} == {"connections_list"}
+
+
+# domain-check ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_domain_check_tells_each_finding_and_fails_where_dmarc_would(run, gateway):
+    item = {"name": "DKIM", "state": "bad", "title": "There is no DKIM key", "text": "None.", "todo": "Add one."}
+    row = {
+        "title": "Main (SMTP)",
+        "role": "primary",
+        "domain": "b.test",
+        "changed": True,
+        "passes": False,
+        "items": [item],
+    }
+    gateway.answers["domain_check"] = [row]
+    output = run("domain-check", "a.test", "--selector", "s1", code=1).output
+    assert "Main (SMTP), primary: DMARC would fail" in output
+    assert "changes the From to b.test" in output
+    assert "- DKIM: There is no DKIM key. None." in output
+    assert gateway.asked == [("domain_check", {"domain": "a.test", "connection": None, "selector": "s1"})]
+    gateway.answers["domain_check"] = [row | {"passes": None, "changed": False}]
+    assert "not known" in run("domain-check", "a.test").output
+    gateway.answers["domain_check"] = []
+    assert "nothing to check" in run("domain-check", "a.test").output

@@ -108,6 +108,8 @@ TABLE = {
     "POST /tools/drill/begin": Permission.CONFIGURE,
     "POST /tools/drill/end": Permission.OPERATE,
     "POST /tools/drill/schedule": Permission.CONFIGURE,
+    "GET /tools/domain-check": Permission.OPERATE,
+    "POST /tools/domain-check": Permission.OPERATE,
 }
 
 

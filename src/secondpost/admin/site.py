@@ -19,6 +19,7 @@ from secondpost.admin.pages import (
     clients,
     connections,
     dashboard,
+    domain_check,
     drill,
     email_test,
     entrance,
@@ -50,6 +51,7 @@ PAGES: dict[str, Page] = {
     **clients.PAGES,
     **email_test.PAGES,
     **drill.PAGES,
+    **domain_check.PAGES,
 }
 
 

@@ -14,6 +14,7 @@ COMMANDS = (
     "send",
     "email-test",
     "drill",
+    "domain-check",
     "connections",
     "backup",
     "routes",

@@ -18,8 +18,8 @@ Rows = Callable[[dict[str, Any]], None]
 # What makes sense before a gateway ever ran here: these may create the data folder, the others must find it.
 FIRST_STEPS = frozenset({
     "connections_list", "connections_verify", "connections_add", "backup_show", "backup_set", "routes_list",
-    "routes_explain", "send", "email_test", "drill", "credentials_add", "credentials_list", "db_migrate",
-    "suppressions_list", "suppressions_add", "users_add", "users_list", "setup_url",
+    "routes_explain", "send", "email_test", "drill", "domain_check", "credentials_add", "credentials_list",
+    "db_migrate", "suppressions_list", "suppressions_add", "users_add", "users_list", "setup_url",
 })  # fmt: skip
 
 

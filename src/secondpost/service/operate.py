@@ -18,6 +18,7 @@ from secondpost.service import compose, present, routes, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.dashboard import Dashboard
+from secondpost.service.domain_check import DomainCheck
 from secondpost.service.drill import Drills
 from secondpost.service.feedback import Feedback
 from secondpost.service.keys import USUAL, Keys
@@ -56,6 +57,7 @@ class Operations:
     drills: Drills = field(init=False)
     views: Views = field(init=False)
     dashboard: Dashboard = field(init=False)
+    domain_checks: DomainCheck = field(init=False)
 
     def __post_init__(self) -> None:
         self.users = Users(self.store, self.now)
@@ -65,6 +67,7 @@ class Operations:
         self.drills = Drills(self.store, self.connections, self.submit)
         self.views = Views(self.store)
         self.dashboard = Dashboard(self.store, self.connections, self.verification)
+        self.domain_checks = DomainCheck(self.connections)
 
     async def load(self) -> None:
         """Read what is kept in the store, once it is open."""
@@ -243,6 +246,12 @@ class Operations:
 
     async def drill_end(self) -> dict[str, Any] | None:
         return await self.drills.end()
+
+    async def domain_check(
+        self, domain: str, connection: str | None = None, selector: str = ""
+    ) -> list[dict[str, Any]]:
+        """SPF, DKIM and DMARC of a domain, for one connection or for all that would send its mail."""
+        return await self.domain_checks(domain, connection or "", selector)
 
     # Suppressions, credentials, keys, database, health ----------------------------------------------------------------
 

@@ -22,7 +22,15 @@ async def show(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, *, status: int = 200, **values: Any) -> Response:
-    shown = {"to": "", "connection": "", "html": True, "like_real": False, "error": "", "result": None} | values
+    shown = {
+        "to": "",
+        "connection": "",
+        "html": True,
+        "like_real": False,
+        "error": "",
+        "result": None,
+        "found": None,
+    } | values
     rows = [row for row in visit.operations.connections.show() if row["enabled"]]
     choices = sorted(rows, key=lambda row: row["role"] != "primary")
     return visit.render("email_test.html", status=status, choices=choices, **shown)
@@ -48,7 +56,9 @@ async def send(visit: Visit) -> Response:
     await visit.record(f"sent a test message to {form.text('to')}")
     if form.checked("like_real"):
         return visit.go(f"/tools/email-test/{result['id']}")
-    return _page(visit, result=result, **asked)
+    name = form.text("connection") or visit.operations.connections.desk.primary
+    found = await visit.operations.domain_checks.of_test(name) if result["ok"] else None
+    return _page(visit, result=result, found=found, **asked)
 
 
 async def way(visit: Visit) -> Response:
