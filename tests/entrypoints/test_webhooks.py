@@ -21,6 +21,10 @@ class Feedback:
         self.hooks = []
         self.error = None
 
+    async def addressed(self, name, token):
+        if token != "s3cret":
+            raise NoSuchHook("There is no webhook at this address.")
+
     async def take(self, name, token, hook):
         self.hooks.append((name, token, hook))
         if self.error:
@@ -34,13 +38,19 @@ def feedback():
 
 
 @pytest.fixture
-async def ask(feedback):
-    """One request to the real port: (status, text)."""
+async def port(feedback):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     listener = HttpListener(Starlette(routes=[webhooks.route(feedback)]), "127.0.0.1", port)
     await listener.start()
+    yield port
+    await listener.stop()
+
+
+@pytest.fixture
+def ask(port):
+    """One request to the real port: (status, text)."""
 
     async def ask(method="POST", path="/webhooks/main/s3cret", **more):
         async with (
@@ -49,8 +59,7 @@ async def ask(feedback):
         ):
             return it.status, await it.text()
 
-    yield ask
-    await listener.stop()
+    return ask
 
 
 async def test_what_was_written_down_is_acknowledged(ask, feedback):
@@ -94,3 +103,11 @@ async def test_what_drips_is_given_up(ask, feedback, monkeypatch):
 async def test_only_get_and_post_are_known(ask):
     assert (await ask("DELETE"))[0] == 405
     assert (await ask(path="/webhooks/main"))[0] == 404
+
+
+async def test_a_stranger_s_body_is_not_waited_for(port, feedback):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /webhooks/main/guess HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readline(), 5)).split()[1] == b"404"
+    writer.close()
+    assert feedback.hooks == []

@@ -31,21 +31,11 @@ class Webhooks:
     _room: asyncio.Semaphore
 
     async def answer(self, request: Request) -> Response:
-        async with self._room:
-            try:
-                body = await asyncio.wait_for(_body(request), SECONDS)
-            except TimeoutError:
-                return PlainTextResponse("The webhook did not arrive in time.\n", 408)
-            if body is None:
-                return PlainTextResponse(f"The webhook is larger than {LARGEST} bytes.\n", 413)
-            return await self._take(request, body)
-
-    async def _take(self, request: Request, body: bytes) -> Response:
         name, token = request.path_params["connection"], request.path_params["token"]
-        headers = {key.lower(): value for key, value in request.headers.items()}
-        hook = Hook(body=body, headers=headers, query=dict(request.query_params))
         try:
-            count = await self.feedback.take(name, token, hook)
+            await self.feedback.addressed(name, token)  # nobody else's body is read, or takes up the room
+            async with self._room:
+                return await self._take(name, token, request)
         except NoSuchHook as error:
             return PlainTextResponse(f"{error}\n", 404)
         except HookRefused as error:
@@ -54,7 +44,17 @@ class Webhooks:
         except (StoreError, HookUnproven) as error:
             logger.error("a webhook could not be taken now; its sender is asked to come again: %s", error)
             return PlainTextResponse("It cannot be taken now. Come again.\n", 503)
-        return JSONResponse({"events": count})
+
+    async def _take(self, name: str, token: str, request: Request) -> Response:
+        try:
+            body = await asyncio.wait_for(_body(request), SECONDS)
+        except TimeoutError:
+            return PlainTextResponse("The webhook did not arrive in time.\n", 408)
+        if body is None:
+            return PlainTextResponse(f"The webhook is larger than {LARGEST} bytes.\n", 413)
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        hook = Hook(body=body, headers=headers, query=dict(request.query_params))
+        return JSONResponse({"events": await self.feedback.take(name, token, hook)})
 
 
 async def _body(request: Request) -> bytes | None:

@@ -61,7 +61,7 @@ class Feedback:
         """Believe a webhook and write down what it tells; how many events that was.
 
         Raises `NoSuchHook`, `HookRefused`, and what the store raises: then the provider is to come again."""
-        mailer = await self._addressed(name, token)
+        mailer = await self.addressed(name, token)
         try:
             events = await mailer.hear(replace(hook, url=f"{self.url}{path(name, token)}"), self.now())
         except (HookRefused, HookUnproven):
@@ -76,7 +76,8 @@ class Feedback:
             await asyncio.gather(*[self._note(name, message, told) for message, told in by_message.items()])
         return len(events)
 
-    async def _addressed(self, name: str, token: str) -> ApiMailer:
+    async def addressed(self, name: str, token: str) -> ApiMailer:
+        """Whose address this is. Raises `NoSuchHook`."""
         kept = await self.store.get(KIND, name)
         line = self.worker.ways.lines.get(name)
         right = hmac.compare_digest(str((kept or {}).get("token", "")).encode(), token.encode())
