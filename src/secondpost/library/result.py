@@ -79,6 +79,11 @@ class Result:
         """The last byte left and no answer came: sending it again may make a second copy."""
         return self.state == "unclear"
 
+    @property
+    def is_lost(self) -> bool:
+        """Nobody has it and nobody will: sending it again makes no second copy."""
+        return not {it.state for it in self.recipients.values()} & {"accepted", "queued", "unclear"}
+
     def check(self) -> "Result":
         """The result itself. Raises `NotAccepted` when somebody surely did not get it; a doubt raises nothing."""
         missing = [it for it in self.recipients.values() if it.state in ("rejected", "deferred", "withheld")]

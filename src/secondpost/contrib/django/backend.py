@@ -70,8 +70,7 @@ class EmailBackend(BaseEmailBackend):
 
     def _is_with_somebody(self, result: Result) -> bool:
         """Raises `NotAccepted` when nobody has it. Whom it is refused for while others have it is logged."""
-        states = {it.state for it in result.recipients.values()}
-        if not states & {"accepted", "queued", "unclear"}:
+        if result.is_lost:
             result.check()
         for it in result.recipients.values():
             if it.state in {"rejected", "deferred", "withheld"}:
