@@ -106,6 +106,7 @@ class Gateway:
             await self.core.close()
             raise
         self.core.housekeeping.start()
+        await self.core.operations.jobs.resume()
 
     async def stop(self, grace: float = GRACE) -> None:
         """Close the doors, let what is under way finish, write everything down."""

@@ -63,6 +63,7 @@ class Core:
 
     async def close(self) -> None:
         """Write down what is left to be, and let everything go."""
+        await self.operations.jobs.stop()
         await self.operations.verification.stop()
         await self.trials.stop()
         for line in self.worker.ways.lines.values():

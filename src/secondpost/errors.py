@@ -3,6 +3,7 @@
 SecondpostError
 ├── ConfigError            a setting is unknown, missing or wrong
 ├── WrongInput             what a person gave cannot be taken (names the field)
+├── ContentNotKept         the content of a message has been dropped; its entry in the log stays
 ├── Refusal                a submission was refused; nothing was stored (carries the SMTP codes)
 │   ├── Malformed              parts of the message are wrong; names every one of them
 │   ├── TooMany                the client has submitted as many as it may for now; says when to come back
@@ -40,6 +41,10 @@ class WrongInput(SecondpostError):
     def __init__(self, field: str, text: str) -> None:
         super().__init__(text)
         self.field = field
+
+
+class ContentNotKept(SecondpostError):
+    """The content of a message has been dropped; its entry in the log stays."""
 
 
 class Refusal(SecondpostError):

@@ -24,9 +24,20 @@ def test_the_log_is_accessible_and_narrow(scheme, tmp_path, primary, backup, vis
             ("sorted", "?sort=subject"),
             ("story", f"/{rescued}"),
             ("content", f"/{rescued}/content"),
+            ("resend", f"/{rescued}/resend"),
         ):
             page.goto(f"/log{path}")
             _look(page, scheme, f"log-{name}")
+        page.goto("/log?q=anna")
+        page.get_by_label("All that match").check()
+        page.get_by_role("button", name="Delete").click()
+        _look(page, scheme, "log-delete")
+        page.get_by_role("link", name="Leave them").click()
+        page.get_by_label("All on this page").check()
+        page.get_by_role("button", name="Resend").click()
+        page.get_by_role("button", name="Send 4 messages again").click()
+        page.get_by_text("4 messages sent again").wait_for()
+        _look(page, scheme, "log-job")
 
 
 def _fill(gateway, primary) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 SCOPES = {"addresses": "Email Addresses", "subject": "Subject & Headers", "content": "Content"}
 SORTS = {"": "date", "subject": "subject, A to Z", "-subject": "subject, Z to A"}
@@ -31,6 +31,11 @@ class Filters:
         if found.get("sort") not in SORTS:
             found.pop("sort", None)
         return cls(found)
+
+    @classmethod
+    def parse(cls, query: str) -> "Filters":
+        """Of a form, which carries the address along."""
+        return cls.read(dict(parse_qsl(query)))
 
     def __getitem__(self, name: str) -> str:
         return self.given.get(name, "")

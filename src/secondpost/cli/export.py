@@ -3,7 +3,6 @@
 Rule: the file appears whole or not at all, and no cell of a CSV file can act as a formula.
 """
 
-import csv
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +12,8 @@ from typing import Any, TextIO
 
 from secondpost.cli import progress
 from secondpost.errors import SecondpostError
+from secondpost.service import export
 
-COLUMNS = ("id", "accepted", "status", "subject", "from", "to", "connection", "initiator", "size", "priority")
 Row = dict[str, Any]
 
 
@@ -35,15 +34,8 @@ def write(path: str, form: str, fetch: Callable[[Callable[[Row], None]], object]
 
 
 def _csv(file: TextIO) -> Callable[[Row], None]:
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    return lambda row: writer.writerow([_cell(row.get(column, "")) for column in COLUMNS])
-
-
-def _cell(value: Any) -> str:
-    """A spreadsheet runs what begins with these signs; subjects are written by strangers."""
-    text = ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    file.write(export.csv_line(export.COLUMNS))
+    return lambda row: print(export.csv_line(export.cells(row)), end="", file=file)
 
 
 def _lines(file: TextIO) -> Callable[[Row], None]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
-from secondpost.errors import SecondpostError
+from secondpost.errors import ContentNotKept, SecondpostError
 from secondpost.service import compose, present, routes, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
@@ -21,6 +21,7 @@ from secondpost.service.dashboard import Dashboard
 from secondpost.service.domain_check import DomainCheck
 from secondpost.service.drill import Drills
 from secondpost.service.feedback import Feedback
+from secondpost.service.jobs import Jobs
 from secondpost.service.keys import USUAL, Keys
 from secondpost.service.sessions import Sessions
 from secondpost.service.submit import Draft, Submit
@@ -58,6 +59,7 @@ class Operations:
     views: Views = field(init=False)
     dashboard: Dashboard = field(init=False)
     domain_checks: DomainCheck = field(init=False)
+    jobs: Jobs = field(init=False)
 
     def __post_init__(self) -> None:
         self.users = Users(self.store, self.now)
@@ -68,6 +70,7 @@ class Operations:
         self.views = Views(self.store)
         self.dashboard = Dashboard(self.store, self.connections, self.verification)
         self.domain_checks = DomainCheck(self.connections)
+        self.jobs = Jobs(self.store, self.messages_resend, self.now)
 
     async def load(self) -> None:
         """Read what is kept in the store, once it is open."""
@@ -141,6 +144,11 @@ class Operations:
             "full": len(found.rows) == query.limit,
         }
 
+    async def log_ids(self, limit: int, **filters: Any) -> list[str]:
+        """The newest messages that match, as many as `limit`."""
+        rows = await self.store.page(present.query({**filters, "limit": limit}))
+        return [rfc5322.id_text(row.id) for row in rows]
+
     async def log_counts(self, **filters: Any) -> dict[str, tuple[int, bool]]:
         """How many there are of each standing, as far as a moment shows; and whether there may be more."""
         return {
@@ -164,7 +172,7 @@ class Operations:
     async def log_content(self, id: str) -> str:
         content = await self.store.content(self._id(id))
         if content is None:
-            raise SecondpostError(f"The content of {id} is not kept (any more); its entry in the log stays.")
+            raise ContentNotKept(f"The content of {id} is not kept (any more); its entry in the log stays.")
         return base64.b64encode(compose.whole(content)).decode()
 
     async def log_export(self, **filters: Any) -> AsyncIterator[dict[str, Any]]:
@@ -182,20 +190,21 @@ class Operations:
         except ValueError as error:
             raise SecondpostError(str(error)) from None
 
-    async def messages_resend(self, id: str, recipients: list[str] | None = None) -> dict[str, Any]:
-        """A new message that links to the first; what was sent stays as it is."""
+    async def messages_resend(self, id: str, recipients: list[str] | None = None, key: str = "") -> dict[str, Any]:
+        """A new message that links to the first; what was sent stays as it is. With a `key` only once."""
         parent = self._id(id)
         entry, content = await self.store.entry(parent), await self.store.content(parent)
         if entry is None or content is None:
-            raise SecondpostError(f"The content of {id} is not kept (any more), so it cannot be sent again.")
+            raise ContentNotKept(f"The content of {id} is not kept (any more), so it cannot be sent again.")
         draft = Draft(
             id=self.new_id(), sender=entry.row.sender, recipients=tuple(recipients or entry.row.recipients),
             content=compose.whole(content), client=entry.row.client, entrypoint="resend", trusted=True,
-            priority=entry.row.priority, tag=entry.tag, parent=parent,
+            priority=entry.row.priority, tag=entry.tag, parent=parent, key=key,
         )  # fmt: skip
         receipt = await self.submit(compose.checked(draft))
-        text = f"sent again as {rfc5322.id_text(receipt.id)}"
-        await self.store.event("resend", at=self.now(), message=parent, text=text)
+        if not receipt.duplicate:
+            text = f"sent again as {rfc5322.id_text(receipt.id)}"
+            await self.store.event("resend", at=self.now(), message=parent, text=text)
         return {"id": rfc5322.id_text(receipt.id)}
 
     async def messages_cancel(self, id: str) -> dict[str, Any]:

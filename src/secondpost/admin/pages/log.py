@@ -5,7 +5,6 @@ Rule: the address holds everything that is asked; a page takes a moment, and say
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
@@ -75,7 +74,7 @@ def _reached(before: str | None) -> datetime | None:
 
 async def save_view(visit: Visit) -> Response:
     form = await visit.form()
-    filters = _back(form.raw("query"))
+    filters = Filters.parse(form.raw("query"))
     await visit.operations.views.save(visit.me.email, form.text("name"), filters.query)
     return visit.go(filters.url(), "The view is saved.")
 
@@ -83,18 +82,13 @@ async def save_view(visit: Visit) -> Response:
 async def remove_view(visit: Visit) -> Response:
     form = await visit.form()
     await visit.operations.views.remove(visit.me.email, form.raw("name"))
-    return visit.go(_back(form.raw("query")).url(), "The view is removed. The mail it showed stays.")
+    return visit.go(Filters.parse(form.raw("query")).url(), "The view is removed. The mail it showed stays.")
 
 
 async def choose_columns(visit: Visit) -> Response:
     form = await visit.form()
     await visit.operations.views.choose(visit.me.email, form.get("column", []))
-    return visit.go(_back(form.raw("query")).url())
-
-
-def _back(query: str) -> Filters:
-    """Where the form stood."""
-    return Filters.read(dict(parse_qsl(query)))
+    return visit.go(Filters.parse(form.raw("query")).url())
 
 
 PAGES = {
