@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import uvloop
@@ -28,6 +28,7 @@ from secondpost.entrypoints.metrics import Metrics
 from secondpost.entrypoints.smtp import SmtpListener
 from secondpost.entrypoints.spool import Spool
 from secondpost.errors import ConfigError, SecondpostError
+from secondpost.reload import Reload
 from secondpost.service.ids import new_id
 from secondpost.service.operate import Operations
 from secondpost.service.submit import utc_now
@@ -135,25 +136,26 @@ async def offline(config: Config) -> AsyncIterator[Operations]:
         await core.close()
 
 
-def serve(config: Config) -> int:
-    """Run the gateway until SIGTERM, SIGINT or SIGHUP. Returns the exit status."""
+def serve(config: Config, read: Callable[[], Config]) -> int:
+    """Run the gateway until SIGTERM or SIGINT; at SIGHUP, `read` anew. Returns the exit status."""
     os.umask(0o077)  # what we keep is mail: for nobody else on this machine
     diagnostics.keep(config.log.level)
     try:
-        uvloop.run(_serve(config))
+        uvloop.run(_serve(config, read))
     except SecondpostError as error:
         sys.stderr.write(f"secondpost: {error}\n")
         return 2 if isinstance(error, ConfigError) else 1
     return 0
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config, read: Callable[[], Config]) -> None:
     gateway = Gateway(config)
     await gateway.start()
     _spare_the_collector()
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, Reload(config, gateway.core, gateway.smtp, read).ask)
     _announce(config)
     notify.tell("READY=1")
     notify.keep_alive()

@@ -61,6 +61,21 @@ class Core:
             await self.close()
             raise
 
+    async def apply(self, config: Config) -> None:
+        """Take up what can change while it works; all of it or nothing. Raises `SecondpostError`."""
+        connections, rules = self.operations.connections, _rules(config)
+        connections.routes.try_patterns(*rules)
+        await connections.reload(
+            dict(config.connections), _fixed_roles(config), require=config.require, origin=config.origin
+        )
+        connections.routes.fix(rules, config.origin("routes"))
+        connections.desk.do_not_send = config.do_not_send
+        self.worker.policies.update(config.policies)  # all parts share this one table
+        self.worker.concurrency = config.worker.concurrency
+        self.housekeeping.nondelivery.enabled = config.non_delivery_reports
+        self.housekeeping.content_kept, self.housekeeping.log_kept = _kept(config)
+        self.config = config
+
     async def close(self) -> None:
         """Write down what is left to be, and let everything go."""
         await self.operations.jobs.stop()
@@ -81,8 +96,8 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     policies = dict(config.policies)
     hostname = config.smtp.hostname or socket.getfqdn()
     desk = Desk(policies=policies, do_not_send=config.do_not_send)
-    fixed_routes = tuple(routing.parse(rule) for rule in config.routes)
-    routes = Routes(store, desk, _matcher(), fixed_routes, origin=config.origin("routes"))
+    routes = Routes(store, desk, _matcher(), _rules(config), origin=config.origin("routes"))
+    content_kept, log_kept = _kept(config)
     worker = Worker(
         name=worker_name(),
         store=store,
@@ -111,7 +126,7 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     housekeeping = Housekeeping(
         store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=utc_now,
         ladder=Ladder(store, worker, policies, utc_now), boot=boot_id(),
-        content_kept=timedelta(days=config.log.content_days), log_kept=timedelta(days=config.log.retention_days),
+        content_kept=content_kept, log_kept=log_kept,
     )  # fmt: skip
     operations = Operations(
         store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config)
@@ -121,6 +136,15 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
         (credentials.keep_counts, 1.0), (keys.keep_counts, 1.0),
     )  # fmt: skip
     return Core(config, store, worker, trials, housekeeping, operations)
+
+
+def _rules(config: Config) -> tuple[routing.Rule, ...]:
+    return tuple(routing.parse(rule) for rule in config.routes)
+
+
+def _kept(config: Config) -> tuple[timedelta, timedelta]:
+    """How long content and entries of finished mail are kept."""
+    return timedelta(days=config.log.content_days), timedelta(days=config.log.retention_days)
 
 
 def _url(config: Config) -> str:

@@ -292,8 +292,9 @@ def module(monkeypatch):
 def test_serve_takes_listeners_and_folder_as_options_and_ends_with_its_status(run, module):
     served = []
 
-    def serve(config):
+    def serve(config, read):
         served.append(config)
+        assert read().data_dir == config.data_dir
         return 3
 
     module("secondpost.app", serve=serve)

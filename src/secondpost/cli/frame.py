@@ -33,10 +33,14 @@ class Frame:
     def config(self) -> "Config":
         """The configuration, read when it is first needed. Raises ConfigError."""
         if self._config is None:
-            from secondpost import config
-
-            self._config = config.load(file=self.file, overrides=self.overrides)
+            self._config = self.read()
         return self._config
+
+    def read(self) -> "Config":
+        """The configuration as it is now. Raises ConfigError."""
+        from secondpost import config
+
+        return config.load(file=self.file, overrides=self.overrides)
 
     def call(self, operation: str, rows: "Rows | None" = None, **arguments: Any) -> Any:
         """Do an operation in the running gateway, or here when none runs."""

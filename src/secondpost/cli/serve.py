@@ -13,12 +13,14 @@ from secondpost.cli.frame import Command, frame, with_setting
 def command(context: click.Context) -> None:
     """Start the gateway.
 
-    Ctrl-C or SIGTERM ends it, after what is under way is finished.
+    Ctrl-C or SIGTERM ends it, after what is under way is finished. SIGHUP has it take up a changed configuration
+    and a renewed certificate; nothing is interrupted, and a configuration with a fault changes nothing.
 
     With no configuration it keeps all mail in its built-in Inbox, listens for SMTP on 127.0.0.1:2525,
     and keeps its data in ./secondpost-data.
     """
-    config = frame().config
+    here = frame()
+    config = here.config
     from secondpost.app import serve
 
-    context.exit(serve(config))
+    context.exit(serve(config, here.read))

@@ -118,6 +118,11 @@ class SmtpListener:
             "would go unencrypted. Nothing was started. Set [smtp] tls_certificate and tls_key, or listen on 127.0.0.1."
         )
 
+    def renew(self, tls: ssl.SSLContext | None) -> None:
+        """Take a new certificate for the handshakes to come. Whether there is one changes only with a restart."""
+        if self._tls is not None and tls is not None:
+            self._tls = tls
+
     async def _listen(self, listener: Listener) -> None:
         loop = asyncio.get_running_loop()
         for sock in await bind(listener):

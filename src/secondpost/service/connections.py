@@ -68,13 +68,32 @@ class Connections:
         for line in replaced:
             await self._retire(line)
 
+    async def reload(
+        self,
+        fixed: dict[str, Connection],
+        fixed_roles: dict[str, str],
+        *,
+        require: Callable[[Collection[str]], None],
+        origin: Callable[[str], str],
+    ) -> None:
+        """Take up another configuration, or leave all as it is. Raises `SecondpostError`."""
+        before = self.fixed, self.fixed_roles, self.require, self.origin
+        self.fixed, self.fixed_roles, self.require, self.origin = fixed, fixed_roles, require, origin
+        try:
+            await self.load()
+        except BaseException:
+            self.fixed, self.fixed_roles, self.require, self.origin = before
+            raise
+
     async def _staff(self, connections: Mapping[str, Connection]) -> list[Line]:
         """Give every connection a line. Returns those whose connection is gone or has other settings now."""
         lines = self.worker.ways.lines
         replaced = [line for name, line in lines.items() if connections.get(name) != line.connection]
-        for name, connection in connections.items():
-            if name not in lines or lines[name] in replaced:
-                lines[name] = await self._line(connection)
+        lines |= {
+            name: await self._line(connection)
+            for name, connection in connections.items()
+            if name not in lines or lines[name] in replaced
+        }
         return replaced
 
     async def _line(self, connection: Connection) -> Line:

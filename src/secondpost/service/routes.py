@@ -37,8 +37,12 @@ class Routes:
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a rule that cannot be understood: that stops the start, not a submission."""
         self.desk.matcher = self.matcher
-        for rule in self.fixed:
-            self._try_patterns(rule)
+        self.fix(self.fixed, self.origin)
+
+    def fix(self, fixed: tuple[Rule, ...], origin: str) -> None:
+        """Replace those of the configuration. Raises `ConfigError`, and changes nothing then."""
+        self.try_patterns(*fixed)
+        self.fixed, self.origin = fixed, origin
         self._arrange()
 
     async def load(self) -> None:
@@ -54,8 +58,9 @@ class Routes:
         """All routes in their order, whether Smart Routing is enabled or not."""
         return (*self.fixed, *self.kept.values())
 
-    def _try_patterns(self, rule: Rule) -> None:
-        for condition in (condition for group in rule.groups for condition in group):
+    def try_patterns(self, *rules: Rule) -> None:
+        """Raises `ConfigError` for a regular expression that is none."""
+        for condition in (condition for rule in rules for group in rule.groups for condition in group):
             if condition.operator is Operator.MATCHES_REGEX:
                 self.matcher(condition.value, "")
 
@@ -101,7 +106,7 @@ class Routes:
     def check(self, entry: Mapping[str, Any]) -> Rule:
         """The route that plain data means. Raises `SecondpostError` when it cannot be kept so."""
         rule = routing.parse(entry)
-        self._try_patterns(rule)
+        self.try_patterns(rule)
         if not rule.name or not rule.name.isprintable() or len(rule.name) > 200:
             raise SecondpostError("A route needs a name of one line, at most 200 characters.")
         for name in (*([] if rule.block else [rule.connection]), *rule.backups):
