@@ -11,6 +11,8 @@ from tests.gateway import Gateway
 
 PATHS = [
     "/dashboard",
+    "/queue",
+    "/unclear",
     "/settings/general", "/settings/connections", "/settings/connections/new", "/settings/connections/{name}",
     "/settings/connections/{name}/delete", "/tools/email-test", "/join/nothing",
     "/account", "/account/codes", "/settings/access", "/settings/access/user?email=ada@example.com",

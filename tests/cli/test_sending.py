@@ -155,6 +155,12 @@ def test_a_message_is_cancelled(run, ask, gateway):
     assert run("messages", "cancel", ID).output == "2 deliveries cancelled.\n"
 
 
+def test_what_waits_for_later_is_made_due_now(run, ask, gateway):
+    gateway.answers["messages_try_now"] = {"due": 1}
+    assert run("messages", "try-now", ID).output == "1 delivery due now.\n"
+    assert ask("messages", "try-now", ID) == {"due": 1}
+
+
 @pytest.mark.parametrize(
     ("flag", "verdict"), [("--arrived", "arrived"), ("--refused", "refused"), ("--send-again", "send_again")]
 )

@@ -655,6 +655,16 @@ async def test_a_move_takes_only_what_allows_it(store):
     assert await store.move(12345, None, Move.CANCEL, now=NOW, due=None, reason="") == ()
 
 
+async def test_what_waits_for_later_can_be_made_due_now(store):
+    it = submission(recipients=("a@x.org", "b@x.org"), due=NOW + HOUR)
+    await store.accept(it)
+    await store.move(it.id, [1], Move.CANCEL, now=NOW, due=None, reason="")
+    assert await store.hasten(it.id, now=NOW + MINUTE) == (0,)
+    assert len(await claim(store, now=NOW + MINUTE)) == 1
+    assert await store.hasten(it.id, now=NOW + MINUTE) == ()
+    assert await store.hasten(1, now=NOW) == ()
+
+
 # Retention ---------------------------------------------------------------------------------------------------------
 
 

@@ -115,7 +115,7 @@ async def test_what_waits_says_when_it_is_tried_again_and_what_is_done_says_noth
 
 
 async def queue(office):
-    return present.queue(await office.store.depth(), office.worker, office.clock())
+    return present.queue(await office.store.depth(), office.worker)
 
 
 async def test_an_empty_queue_is_empty(office):

@@ -65,6 +65,13 @@ TABLE = {
     # Dashboard
     "GET /dashboard": Permission.READ,
     "GET /dashboard/live": Permission.READ,
+    # Queue
+    "GET /queue": Permission.READ,
+    "POST /queue/try-now": Permission.OPERATE,
+    "POST /queue/cancel": Permission.OPERATE,
+    "GET /unclear": Permission.READ,
+    "POST /unclear/arrived": Permission.OPERATE,
+    "POST /unclear/send-again": Permission.OPERATE,
     # Settings
     "GET /settings/general": Permission.CONFIGURE,
     "POST /settings/general": Permission.CONFIGURE,

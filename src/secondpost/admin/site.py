@@ -29,6 +29,7 @@ from secondpost.admin.pages import (
     log_message,
     log_resend,
     people,
+    queue,
     routing,
     try_routing,
 )
@@ -46,6 +47,7 @@ PAGES: dict[str, Page] = {
     **log_export.PAGES,
     **log_message.PAGES,
     **dashboard.PAGES,
+    **queue.PAGES,
     **general.PAGES,
     **connections.PAGES,
     **try_routing.PAGES,

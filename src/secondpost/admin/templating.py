@@ -18,7 +18,7 @@ def environment() -> Environment:
         loader=PackageLoader("secondpost.admin"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    found.filters |= {"when": when, "ago": ago, "size": size, "count": count, "clock": clock, "took": took, "iso": iso}
+    found.filters |= {"when": when, "ago": ago, "size": size, "count": count, "clock": clock, "took": took, "due": due}
     found.globals |= {"link": static.link, "version": __version__}
     return found
 
@@ -60,6 +60,13 @@ def ago(at: datetime | str | None, now: datetime) -> str:
         return "just now"
     text = span(abs(seconds))
     return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def due(at: datetime | str | None, now: datetime) -> str:
+    """When something comes: now, if its time is over."""
+    if at is None:
+        return "–"
+    return "now" if _moment(at) <= now else ago(at, now)
 
 
 def span(seconds: float) -> str:

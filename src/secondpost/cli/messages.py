@@ -1,4 +1,4 @@
-"""`secondpost messages`: resend, cancel, settle."""
+"""`secondpost messages`: resend, cancel, try-now, settle."""
 
 import sys
 from typing import Any
@@ -70,6 +70,17 @@ def cancel(message: str) -> None:
     here.answer(
         here.call("messages_cancel", id=message),
         lambda found: output.say(f"{output.count(found['cancelled'], 'delivery', 'deliveries')} cancelled."),
+    )
+
+
+@command.command("try-now")
+@click.argument("message", metavar="ID")
+def try_now(message: str) -> None:
+    """Do not wait until the next attempt is due. It goes as soon as a connection of its route can take it."""
+    here = frame()
+    here.answer(
+        here.call("messages_try_now", id=message),
+        lambda found: output.say(f"{output.count(found['due'], 'delivery', 'deliveries')} due now."),
     )
 
 

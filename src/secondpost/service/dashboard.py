@@ -15,7 +15,8 @@ from secondpost.service.connections import Connections
 from secondpost.service.costly import Costly
 from secondpost.service.line import Line
 from secondpost.service.verification import Readiness, Verification
-from secondpost.store.base import LastAttempt, Query, Store
+from secondpost.store.base import Query, Store
+from secondpost.store.reports import LastAttempt
 
 STEP = timedelta(minutes=30)
 STEPS = 48

@@ -14,7 +14,7 @@ from typing import Any
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
 from secondpost.errors import ContentNotKept, SecondpostError
-from secondpost.service import compose, present, routes, suppressions
+from secondpost.service import compose, outstanding, present, routes, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.dashboard import Dashboard
@@ -126,7 +126,13 @@ class Operations:
     # Queue and log -------------------------------------------------------------------------------------------------
 
     async def queue(self) -> dict[str, Any]:
-        return present.queue(await self.store.depth(), self.worker, self.now())
+        return present.queue(await self.store.depth(), self.worker)
+
+    async def queue_waiting(self, before: str | None = None) -> dict[str, Any]:
+        return await outstanding.waiting(self.store, self.worker, before)
+
+    async def queue_unclear(self, before: str | None = None) -> dict[str, Any]:
+        return await outstanding.unclear(self.store, self.worker, before)
 
     async def log_list(self, **filters: Any) -> dict[str, Any]:
         query = present.query(filters)
@@ -210,6 +216,14 @@ class Operations:
     async def messages_cancel(self, id: str) -> dict[str, Any]:
         moved = await self._move(id, None, Move.CANCEL, "cancelled by a person")
         return {"cancelled": len(moved)}
+
+    async def messages_try_now(self, id: str) -> dict[str, Any]:
+        """What waits for its time is due now. It goes as soon as a connection of its route can take it."""
+        moved = await self.store.hasten(self._id(id), now=self.now())
+        if not moved:
+            raise SecondpostError(f"Message {id} has no delivery that waits for a later time. Nothing was changed.")
+        await self.store.event("person", at=self.now(), message=self._id(id), text="to be tried now")
+        return {"due": len(moved)}
 
     async def messages_settle(self, id: str, verdict: str, number: int | None = None) -> dict[str, Any]:
         """A person says what became of an unclear delivery."""

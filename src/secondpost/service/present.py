@@ -190,7 +190,7 @@ def _delivery(delivery: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     return plain
 
 
-def queue(depths: Sequence[Depth], worker: Worker, now: datetime) -> dict[str, Any]:
+def queue(depths: Sequence[Depth], worker: Worker) -> dict[str, Any]:
     """What waits, and why."""
     counts = {state: sum(depth.count for depth in depths if depth.state is state) for state in State}
     waiting = [depth for depth in depths if depth.state is State.WAITING]
@@ -208,22 +208,23 @@ def queue(depths: Sequence[Depth], worker: Worker, now: datetime) -> dict[str, A
                 "count": depth.count,
                 "oldest": iso(depth.oldest),
                 "next_due": iso(depth.next_due),
-                "why": _why(depth, worker, now),
+                "why": why(depth.state, depth.route, depth.next_due, worker),
             }
             for depth in depths
         ],
     }
 
 
-def _why(depth: Depth, worker: Worker, now: datetime) -> str:
-    if depth.state is State.UNCLEAR:
+def why(state: State, route: Sequence[str], due: datetime | None, worker: Worker) -> str:
+    """Why deliveries are where they are."""
+    if state is State.UNCLEAR:
         return "a provider may or may not have it"
-    if depth.state is not State.WAITING:
+    if state is not State.WAITING:
         return "on its way"
-    if not worker.ways.usable(depth.route):
-        return "no connection of its route can take mail now: " + ", ".join(depth.route)
-    if not worker.ways.open(depth.route):
-        return "the limits of its connections let nothing more go now: " + ", ".join(depth.route)
-    if depth.next_due and depth.next_due > now:
+    if not worker.ways.usable(route):
+        return "no connection of its route can take mail now: " + ", ".join(route)
+    if not worker.ways.open(route):
+        return "the limits of its connections let nothing more go now: " + ", ".join(route)
+    if due and due > worker.now():
         return "it is tried again when its time comes"
     return "its turn comes soon"

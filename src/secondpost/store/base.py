@@ -15,7 +15,7 @@ from secondpost.core.delivery import Move, State
 from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.outcome import Outcome, Phase
 from secondpost.core.priority import Priority
-from secondpost.core.tally import Heading, Tally
+from secondpost.store.reports import Reports
 
 
 @dataclass(slots=True, kw_only=True)
@@ -224,17 +224,6 @@ class Depth:
     next_due: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastAttempt:
-    """The last attempt by a connection that a provider took, or the last that it did not."""
-
-    connection: str
-    accepted: bool
-    at: datetime
-    message: int
-    reply: str
-
-
 class Queue(Protocol):
     """The durable queue. Futures belong to the running event loop; they resolve after the commit that has the write.
 
@@ -324,6 +313,10 @@ class Queue(Protocol):
         For people and policies. `due`: when to try again, if it waits after the move; None means now."""
         ...
 
+    async def hasten(self, message: int, *, now: datetime) -> tuple[int, ...]:
+        """Make its deliveries that wait for a later time due now; returns their numbers."""
+        ...
+
     async def purge(
         self, *, content_before: datetime, log_before: datetime, now: datetime, limit: int
     ) -> tuple[int, int]:
@@ -366,20 +359,6 @@ class Log(Protocol):
         self, *, limit: int, before: int | None = None, kinds: Sequence[str] = (), text: str = ""
     ) -> list[dict[str, Any]]:
         """Newest first; `kinds` (none: all) and `text` (in the text or the connection's name) narrow."""
-        ...
-
-
-class Reports(Protocol):
-    """Counts over many messages. They take their time, and hold up nobody."""
-
-    async def tally(
-        self, heading: Heading, *, since: datetime, until: datetime, step: timedelta, limit: int
-    ) -> list[Tally]:
-        """Deliveries of the messages accepted in that time, those with the most first. `step` is for `Heading.TIME`."""
-        ...
-
-    async def last_attempts(self, since: datetime) -> list[LastAttempt]:
-        """Of each connection, from the messages accepted since then."""
         ...
 
 

@@ -221,6 +221,13 @@ class MemoryQueue:
             moved_by(delivery, move, due or now, reason)
         return tuple(delivery.number for delivery in moved)
 
+    async def hasten(self, message: int, *, now: datetime) -> tuple[int, ...]:
+        entry = self._entries.get(message)
+        later = [d for d in entry.open(State.WAITING) if d.due and d.due > now] if entry else []
+        for delivery in later:
+            delivery.due = now
+        return tuple(delivery.number for delivery in later)
+
     async def purge(
         self, *, content_before: datetime, log_before: datetime, now: datetime, limit: int
     ) -> tuple[int, int]:

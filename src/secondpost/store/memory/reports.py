@@ -7,9 +7,9 @@ from typing import Any
 
 from secondpost.core.delivery import State
 from secondpost.core.tally import Heading, Tally, rough
-from secondpost.store.base import LastAttempt
 from secondpost.store.memory.log import MemoryLog
 from secondpost.store.memory.rows import Entry, Row
+from secondpost.store.reports import LastAttempt
 
 COLUMNS = {
     State.REJECTED: "failed", State.EXPIRED: "failed", State.UNCLEAR: "unclear", State.CANCELLED: "cancelled",

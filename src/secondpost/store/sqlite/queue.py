@@ -117,6 +117,13 @@ class SqliteQueue:
         when_due = ms(now if due is None else due)
         return await self._engine.write(lambda db: _move(db, message, numbers, move, (when_due, reason)))
 
+    async def hasten(self, message: int, *, now: datetime) -> tuple[int, ...]:
+        return await self._engine.write(lambda db: _hasten(db, message, ms(now)))
+
+
+def _hasten(db: apsw.Connection, message: int, now: int) -> tuple[int, ...]:
+    return tuple(sorted(number for (number,) in fetch(db, _SQL["hasten"], (now, message))))
+
 
 def _lease(
     db: apsw.Connection, worker: str, routes: Sequence[tuple[str, ...]], now: int, limits: tuple[int, int]

@@ -11,7 +11,7 @@ import apsw
 
 from secondpost.core.ids import new_id
 from secondpost.core.tally import Heading, Tally
-from secondpost.store.base import LastAttempt
+from secondpost.store.reports import LastAttempt
 from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.rows import fetch, ms, when
 from secondpost.store.statements import statements

@@ -78,6 +78,9 @@ WHERE state = 'unclear' AND priority IN (SELECT value FROM json_each(?1)) AND du
 ORDER BY due
 LIMIT ?3;
 
+-- hasten: what waits for a later time is due now.
+UPDATE delivery SET due = ?1 WHERE message = ?2 AND state = 'waiting' AND due > ?1 RETURNING number;
+
 -- deliveries_of: what can be moved.
 SELECT number, state, possible_duplicate FROM delivery WHERE message = ? ORDER BY number;
 
