@@ -45,10 +45,6 @@ LABELS = {
     "connect": "To connect", "command": "For each command", "data_block": "Between two blocks",
     "data_reply": "For the answer at the end",
 }  # fmt: skip
-# What most people never need: shown folded.
-RARE = frozenset({
-    "auth", "helo", "ca_file", "allow_plaintext_auth", "idle_seconds", "session_messages", "chaining", "chunking",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +63,7 @@ class Field:
 
     @property
     def rare(self) -> bool:
-        return self.setting.name in RARE and not self.error
+        return self.setting.advanced and not self.error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

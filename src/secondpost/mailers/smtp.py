@@ -46,33 +46,36 @@ class Smtp:
         ),
         Setting(
             name="auth", label="Authentication", kind="choice", choices=("auto", "plain", "login", "xoauth2"),
-            default="auto", help="auto: whatever the server offers. xoauth2: the password is an access token.",
+            default="auto", advanced=True,
+            help="auto: whatever the server offers. xoauth2: the password is an access token.",
         ),
         Setting(name="username", label="SMTP Username", help="Empty: no log-in."),
         Setting(name="password", label="SMTP Password", kind="secret"),
-        Setting(name="helo", label="Name for EHLO", help="Empty: this machine's name."),
+        Setting(name="helo", label="Name for EHLO", advanced=True, help="Empty: this machine's name."),
         Setting(
-            name="ca_file", label="CA file",
+            name="ca_file", label="CA file", advanced=True,
             help="PEM file with the authorities to trust instead of the system's, for servers of your own.",
         ),
         Setting(
             name="allow_plaintext_auth", label="Allow log-in without encryption", kind="toggle", default=False,
+            advanced=True,
             help="Sends the password in the clear. Not needed for a server on this machine.",
         ),
         Setting(
-            name="idle_seconds", label="Close idle sessions after", kind="number", default=10, help="Seconds.",
+            name="idle_seconds", label="Close idle sessions after", kind="number", default=10, advanced=True,
+            help="Seconds.",
         ),
         Setting(
-            name="session_messages", label="Messages per session", kind="number", default=0,
+            name="session_messages", label="Messages per session", kind="number", default=0, advanced=True,
             help="0: as many as the server takes.",
         ),
         Setting(
-            name="chaining", label="Chain messages", kind="toggle", default=True,
+            name="chaining", label="Chain messages", kind="toggle", default=True, advanced=True,
             help="Send the next envelope while the server still thinks about the message before it.",
         ),
         # DATA is the better trodden way: filters and firewalls in front of some servers do not understand BDAT.
         Setting(
-            name="chunking", label="Send with BDAT", kind="toggle", default=False,
+            name="chunking", label="Send with BDAT", kind="toggle", default=False, advanced=True,
             help="Where the server offers CHUNKING (RFC 3030).",
         ),
         *dkim.SETTINGS,
