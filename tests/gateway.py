@@ -15,8 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -259,6 +259,14 @@ class Gateway:
                 f"{mark} is {seen}, not {state}, after {seconds} s:\n{json.dumps(self.entry(mark), indent=1)}"
             )
             time.sleep(0.1)
+
+
+@contextmanager
+def relaying(folder: Path) -> Iterator[tuple[Gateway, Provider]]:
+    """A gateway, and the provider that takes what it sends."""
+    with Provider() as provider, Gateway(folder, primary=provider) as gateway:
+        yield gateway, provider
+        assert gateway.complaints == []
 
 
 def submit(client: smtplib.SMTP, to: Iterable[str], data: bytes) -> str:

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 import secondpost
 from secondpost import testing
 from secondpost.contrib.fastapi import Post, lifespan
-from tests.guides.blocks import python
+from tests.guides.blocks import python, run
 from tests.provider import HOST
 
 FASTAPI, OWN, STARLETTE = python("fastapi")
@@ -19,12 +19,6 @@ FASTAPI, OWN, STARLETTE = python("fastapi")
 def outbox():
     with testing.outbox() as kept:
         yield kept
-
-
-def run(block: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "shop"}
-    exec(block, names)
-    return names
 
 
 def test_the_fastapi_app_that_is_shown_sends_each_order_once(outbox, monkeypatch):

@@ -1,13 +1,11 @@
 """The task of the Celery guide, under a real worker: run again, it sends no second copy."""
 
-from typing import Any
-
 import pytest
 from celery.contrib.testing.worker import start_worker
 from celery.exceptions import Retry
 
 from secondpost import testing
-from tests.guides.blocks import python
+from tests.guides.blocks import python, run
 from tests.provider import free_port
 
 (TASK,) = python("celery")
@@ -17,8 +15,7 @@ from tests.provider import free_port
 def shop(monkeypatch):
     monkeypatch.setenv("BROKER", "memory://")
     monkeypatch.setenv("SECONDPOST_KEY", "sp_x")
-    names: dict[str, Any] = {"__name__": "shop"}
-    exec(TASK.replace(":8025", f":{free_port()}").replace("timeout=10", "timeout=0.2"), names)
+    names = run(TASK.replace(":8025", f":{free_port()}").replace("timeout=10", "timeout=0.2"))
     names["app"].conf.update(result_backend="cache+memory://", broker_connection_retry_on_startup=True)
     yield names
     names["post"].close()

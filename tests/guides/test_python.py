@@ -4,12 +4,11 @@ import asyncio
 import logging
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
 from secondpost import testing
-from tests.guides.blocks import python
+from tests.guides.blocks import python, run
 
 DIRECT, QUEUED, SUBMITTED, SYNC, TESTS, LOGS = python("python")
 
@@ -19,12 +18,6 @@ def outbox(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with testing.outbox() as kept:
         yield kept
-
-
-def run(block: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "guide"}
-    exec(block, names)
-    return names
 
 
 def test_direct(outbox):

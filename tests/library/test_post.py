@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,26 @@ def test_one_post_serves_one_loop_after_another(primary, backup):
     assert taken(primary) == [2]
 
 
-def test_the_sync_door_works_from_many_threads_and_after_a_fork(primary, backup):
+def test_the_sync_door_serves_many_threads_at_once(primary, backup):
+    with blocking.open(**connections(primary, backup)) as post, ThreadPoolExecutor(8) as threads:
+        numbers = range(80)
+        results = list(threads.map(lambda number: post.send(**PARTS | {"to": f"{number}@example.net"}), numbers))
+    assert all(result.accepted for result in results)
+    assert sorted(copy.recipients[0] for copy in primary.mail) == sorted(f"{number}@example.net" for number in numbers)
+
+
+async def test_the_sync_door_may_be_called_from_a_running_loop_but_not_from_its_own(primary):
+    with blocking.open(primary=f"smtp://127.0.0.1:{primary.port}", from_email="shop@example.com") as post:
+        assert post.send(to="anna@example.net", text="Hello").accepted
+
+        async def within() -> None:
+            post.send(to="anna@example.net", text="Hello")
+
+        with pytest.raises(secondpost.SecondpostError, match="from its own thread"):
+            blocking.run(within())
+
+
+def test_the_sync_door_works_after_a_fork(primary, backup):
     with blocking.open(**connections(primary, backup)) as post:
         assert post.send(**PARTS).accepted
         script = f"""

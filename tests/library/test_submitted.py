@@ -10,23 +10,26 @@ import pytest
 
 import secondpost
 from secondpost import blocking
-from tests.gateway import Gateway
-from tests.provider import HOST, Provider, free_port, wait_until
+from tests.gateway import Gateway, relaying
+from tests.provider import HOST, free_port, wait_until
 
 PARTS: Any = {"to": "anna@example.net", "text": "Hello!", "from_email": "shop@example.com"}
 
 
 @pytest.fixture(scope="module")
-def taking():
-    with Provider() as provider:
-        yield provider
+def relay(tmp_path_factory):
+    with relaying(tmp_path_factory.mktemp("gateway")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory, taking):
-    with Gateway(tmp_path_factory.mktemp("gateway"), primary=taking) as running:
-        yield running
-        assert running.complaints == []
+def gateway(relay):
+    return relay[0]
+
+
+@pytest.fixture(scope="module")
+def taking(relay):
+    return relay[1]
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,14 @@
 """Every block of the Django guide does what the guide says."""
 
-from typing import Any
-
 from django.core.mail import EmailMessage
 
 from secondpost import testing
 from secondpost.contrib.django import options
 from tests.contrib.django.conftest import BACKEND
 from tests.contrib.django.test_backend import project
-from tests.guides.blocks import python
+from tests.guides.blocks import python, run
 
 NEW, OLD, DIRECT, OUTBOX, MESSAGE = python("django")
-
-
-def run(block: str) -> dict[str, Any]:
-    names: dict[str, Any] = {}
-    exec(block, names)
-    return names
 
 
 def test_the_settings_that_are_shown_are_right(monkeypatch):

@@ -16,20 +16,24 @@ from django.db import transaction
 from secondpost.contrib.django import options
 from tests.contrib.django.conftest import BACKEND
 from tests.contrib.django.test_backend import message, project
-from tests.gateway import Gateway
-from tests.provider import HOST, Provider, free_port, wait_until
+from tests.gateway import relaying
+from tests.provider import HOST, free_port, wait_until
 
 
 @pytest.fixture(scope="module")
-def taking():
-    with Provider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory, taking):
-    with Gateway(tmp_path_factory.mktemp("gateway"), primary=taking) as running:
+def relay(tmp_path_factory):
+    with relaying(tmp_path_factory.mktemp("gateway")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(relay):
+    return relay[0]
+
+
+@pytest.fixture(scope="module")
+def taking(relay):
+    return relay[1]
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,11 @@
 """Every block of the Flask guide does what the guide says."""
 
-from typing import Any
-
 import pytest
 
 from secondpost import testing
-from tests.guides.blocks import python
+from tests.guides.blocks import python, run
 
 MOVED, GATEWAY, NEW = python("flask")
-
-
-def run(block: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "shop"}
-    exec(block, names)
-    return names
 
 
 @pytest.fixture
