@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted, Deferred, Fault, Unclear
 from secondpost.core.priority import Priority
 from secondpost.mailers.base import Abilities
@@ -233,7 +234,7 @@ async def test_a_question_under_way_does_not_hold_up_a_stop(office):
 async def test_what_was_settled_meanwhile_is_left_alone(office):
     async def look(sought):
         now = office.clock()
-        await office.store.move(sought.id, None, "settle: it was refused", now=now, due=None, reason="a person")
+        await office.store.move(sought.id, None, Move.SETTLE_REFUSED, now=now, due=None, reason="a person")
         return {"a@example.net": "7"}
 
     able(office, ASKS).look = look
