@@ -43,6 +43,18 @@ def test_connections_are_listed_with_role_and_state(run, ask, gateway):
     assert ask("connections", "list")[0] == CONNECTION
 
 
+def test_the_history_of_breakers_is_told(run, ask, gateway):
+    row = {"at": "2026-01-02T03:04:05+00:00", "connection": "main", "text": "open: unreachable: refused"}
+    gateway.answers["connections_history"] = [row]
+    output = run("connections", "history", "main", "--limit", "5").output
+    assert gateway.asked == [("connections_history", {"name": "main", "limit": 5})]
+    for words in ("2026-01-02 03:04:05", "main", "open: unreachable: refused"):
+        assert words in output
+    assert ask("connections", "history") == [row]
+    gateway.answers["connections_history"] = []
+    assert "No breaker has opened" in run("connections", "history").output
+
+
 def test_verifying_fails_when_one_fails_and_says_what_to_do(run, ask, gateway):
     gateway.answers["connections_verify"] = [GOOD]
     assert "main: usable (tls TLSv1.3)" in run("connections", "verify", "main").output

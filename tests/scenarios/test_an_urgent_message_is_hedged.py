@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.provider import Provider, before, drip, hang_up, normally, reset, silence, total, wait_until
+from tests.provider import Provider, before, drip, hang_up, normally, reset, say, silence, total, wait_until
 
 TO = "anna@example.com"
 PATIENT = {"connect": 30, "command": 30, "data_block": 30, "data_reply": 30}
@@ -31,6 +31,18 @@ def test_f01_an_urgent_message_is_on_the_backup_within_a_second_and_a_half(launc
     gateway.becomes(mark, "accepted")
     assert primary.mail == []
     assert b"secondpost-priority" not in backup.mail[0].data.lower(), "our own headers do not leave"
+
+
+def test_the_story_of_a_hedged_message_tells_of_the_connection_that_failed(launch, primary, backup):
+    gateway = launch(primary=primary.connection(timeouts=PATIENT), backup=backup.connection(timeouts=PATIENT))
+    primary.on("mail", before(say("421 4.3.2 Good bye"), seconds=1.6))
+    backup.on("data", before(normally, seconds=1.5))
+    mark = gateway.send(Secondpost_Priority="urgent")
+    gateway.becomes(mark, "accepted")
+    wait_until(lambda: gateway.entry(mark)["events"], 5, gateway.report)
+    (event,) = gateway.entry(mark)["events"]
+    assert (event["kind"], event["connection"]) == ("race", "primary")
+    assert "race primary: failed while another connection was under way" in gateway.story(mark)
 
 
 def test_a_normal_message_is_not_hedged(launch, primary, backup):

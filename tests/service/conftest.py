@@ -110,6 +110,10 @@ class Disk(MemoryStore):
         self.check("move")
         return await super().move(message, *rest, **named)
 
+    async def event(self, kind: str, **given: Any) -> None:
+        self.check("event")
+        await super().event(kind, **given)
+
     async def routes(self) -> list[tuple[str, ...]]:
         self.check("routes")
         return await super().routes()

@@ -58,7 +58,7 @@ async def test_all_answers_are_plain_data(office, operations):
     for name, fields in {
         "connections_list": {}, "connections_verify": {}, "backup_show": {}, "routes_list": {}, "queue": {},
         "log_list": {}, "log_show": {"id": sent["id"]}, "log_content": {"id": sent["id"]}, "credentials_list": {},
-        "suppressions_list": {},
+        "suppressions_list": {}, "connections_history": {},
         "db_status": {}, "db_migrate": {}, "health": {}, "email_test": {"to": "a@example.net"},
         "routes_explain": {"content": base64.b64encode(HELLO).decode()},
     }.items():  # fmt: skip
@@ -222,6 +222,22 @@ async def test_connections_are_added_given_roles_and_removed(operations):
     assert (await operations.backup_show())["backup"] == "backup"
     assert [row["name"] for row in await operations.connections_list()] == ["backup", "primary"]
     assert (await operations.backup_set(None))["backup"] is None
+
+
+async def test_the_history_of_a_connection_is_what_its_breaker_did_newest_first(office, operations):
+    at = office.clock()
+    for kind, name, said in (
+        ("breaker", "primary", "open: unreachable refused"), ("audit", "primary", "changed"),
+        ("breaker", "backup", "open, as the primary is"), ("breaker", "primary", "closed"),
+    ):  # fmt: skip
+        await office.store.event(kind, at=at, connection=name, text=said)
+    told = await operations.connections_history("primary")
+    assert [row["text"] for row in told] == ["closed", "open: unreachable refused"]
+    assert {row["connection"] for row in told} == {"primary"}
+    assert len(await operations.connections_history()) == 3
+    assert [row["text"] for row in await operations.connections_history(limit=1)] == ["closed"]
+    with pytest.raises(SecondpostError, match="nobody"):
+        await operations.connections_history("nobody")
 
 
 async def test_credentials_are_made_listed_and_revoked(operations):

@@ -168,6 +168,27 @@ async def test_a_silent_primary_does_not_hold_an_urgent_message_which_arrives_on
     released.set_result(None)
     await hasty.rest()
     assert hasty.primary.takes == []
+    (event,) = (await hasty.entry(message)).events
+    assert (event["kind"], event["connection"]) == ("race", "primary")
+    assert event["text"].startswith("gave way to backup before its last byte: ")
+
+
+async def test_a_rival_that_fails_is_told_in_the_story_and_one_that_cannot_be_told_harms_nothing(hasty, caplog):
+    for text in ("failed while another connection was under way", ""):
+        first, second = held(), held()
+        hasty.primary.before, hasty.backup.before = lambda gate=first: gate, lambda gate=second: gate
+        hasty.primary.refuse = DOWN
+        message = await hasty.send(priority=Priority.URGENT)
+        await hasty.rest(0.02)
+        first.set_result(None)
+        await hasty.rest()
+        second.set_result(None)
+        await hasty.rest()
+        assert await hasty.states(message) == ["accepted"]
+        told = [event["text"] for event in (await hasty.entry(message)).events]
+        assert [one.partition(":")[0] for one in told] == ([text] if text else [])
+        hasty.store.failing = {"event"}
+    assert "missing from the log" in caplog.text
     assert hasty.worker.room.count == 0
 
 

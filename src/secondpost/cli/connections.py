@@ -1,6 +1,7 @@
 """`secondpost connections`: list, verify, add, remove."""
 
 import sys
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,24 @@ def _state(row: dict[str, Any]) -> str:
 def _origin(text: str) -> str:
     """A file by its name alone: the column is narrow."""
     return text.rpartition("/")[2] if text.startswith("/") else text
+
+
+@command.command()
+@click.argument("name", required=False, default="")
+@click.option("--limit", type=click.IntRange(1, 10000), default=50, show_default=True, help="Most entries.")
+def history(name: str, limit: int) -> None:
+    """When breakers opened and closed, and why: of one connection, or of all. The newest comes first."""
+    here = frame()
+    here.answer(here.call("connections_history", name=name, limit=limit), _history)
+
+
+def _history(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        output.say("No breaker has opened, as far back as the log goes.")
+        return
+    now = datetime.now(UTC)
+    cells = [[output.at(row["at"], now), row["connection"], row["text"]] for row in rows]
+    output.table(["when", "connection", "breaker"], cells, cut=["breaker"])
 
 
 @command.command()

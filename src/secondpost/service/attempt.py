@@ -7,13 +7,14 @@ import hashlib
 from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from secondpost.core import breaker
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move
 from secondpost.core.fallback import Decision, NextConnection
 from secondpost.core.message import Message
-from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Unclear
+from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
 from secondpost.mailers.base import Parcel, Report
 from secondpost.service.line import Errand, Line
 from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store, Submission
@@ -162,6 +163,17 @@ def record(
         note=errand.note,
         report=tells,
     )
+
+
+def lost(errand: Errand, report: Report, took: timedelta) -> str:
+    """What is told of an attempt in a race that another one decides."""
+    winner = errand.race.winner if errand.race is not None else None
+    far = f"{took / timedelta(milliseconds=1):,.0f} ms, as far as {report.phase}"
+    if report.abandoned and winner is not None:
+        return f"gave way to {winner.line} before its last byte: {far}"
+    outcome = breaker.telling(report.outcomes)
+    fault = f" ({outcome.fault})" if isinstance(outcome, Deferred | Rejected) else ""
+    return f"failed while another connection was under way: {far}{fault}: {outcome.reply}"
 
 
 def put_off(lease: Lease, worker: str, due: datetime, now: datetime) -> Record:

@@ -3,11 +3,14 @@
 Rule: while anything is unwritten no attempt begins: sent but not recorded is how duplicates are made.
 """
 
+import asyncio
 import logging
-from asyncio import Future
+from asyncio import Future, Task
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from secondpost.core import message as rfc5322
 from secondpost.core.outcome import Unclear
@@ -25,10 +28,18 @@ class Ledger:
     suspended: bool = False
     on_doubt: Callable[[int], None] = lambda _: None  # a message of which nobody knows whether they have it
     _unsaved: deque[Record] = field(default_factory=deque)
+    _telling: set["Task[None]"] = field(default_factory=set)
 
     def write(self, record: Record) -> None:
         """Write it down."""
         self.store.record(record).add_done_callback(lambda done: self._written(record, done))
+
+    def tell(self, kind: str, *, at: datetime, connection: str, message: int, text: str) -> None:
+        """An event of the message's story. Nothing depends on it: what cannot be written is left out."""
+        event = self.store.event(kind, at=at, connection=connection, message=message, text=text)
+        task = asyncio.get_running_loop().create_task(_left_out_if_need_be(event))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     def _written(self, record: Record, done: "Future[bool]") -> None:
         if done.cancelled():
@@ -63,6 +74,13 @@ class Ledger:
             self._unsaved.popleft()
         self.suspended = False
         return True
+
+
+async def _left_out_if_need_be(event: Coroutine[Any, Any, None]) -> None:
+    try:
+        await event
+    except StoreError as error:
+        logger.warning("an event is missing from the log: %s", error)
 
 
 def _refused(record: Record, error: BaseException) -> None:

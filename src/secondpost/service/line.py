@@ -14,9 +14,9 @@ from secondpost.core import breaker as breakers
 from secondpost.core import limits
 from secondpost.core.connection import Connection
 from secondpost.core.from_rules import from_domain
-from secondpost.core.outcome import Accepted, Outcome
+from secondpost.core.outcome import Accepted, Deferred, Outcome
 from secondpost.core.priority import Priority
-from secondpost.mailers.base import Mailer
+from secondpost.mailers.base import Mailer, Report
 from secondpost.store.base import Lease
 
 BREAKER, LIMITER = "breaker", "limiter"  # what the store keeps of a line over a restart
@@ -35,6 +35,16 @@ class Race:
         """The one right to cross: the first to ask has it."""
         if self.winner is None:
             self.winner = errand
+        return self.winner is errand
+
+    def ends(self, errand: "Errand", report: Report) -> bool:
+        """An errand was tried. True: it decides what becomes of the deliveries; it crossed, or was the last to end."""
+        self.running -= 1
+        certain = any(not isinstance(outcome, Deferred) for outcome in report.outcomes)
+        if self.winner is None and not report.abandoned and (certain or not self.running):
+            self.winner = errand
+        if self.winner is errand and self.timer is not None:
+            self.timer.cancel()
         return self.winner is errand
 
     def leaves(self, errand: "Errand") -> bool:

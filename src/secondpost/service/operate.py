@@ -32,6 +32,7 @@ from secondpost.service.views import Views
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
 
+HISTORY = 50  # entries that are told unasked
 COUNTED = 1000  # messages of a standing that are counted; there may be millions
 VERDICTS = {"arrived": Move.SETTLE_ARRIVED, "refused": Move.SETTLE_REFUSED, "send_again": Move.SEND_AGAIN}
 
@@ -90,6 +91,20 @@ class Operations:
 
     async def connections_list(self) -> list[dict[str, Any]]:
         return self.connections.show()
+
+    async def connections_history(self, name: str = "", limit: int = HISTORY) -> list[dict[str, Any]]:
+        """When breakers opened and closed, and why; newest first. `name`: of this connection only."""
+        if name:
+            self.connections.known(name)
+        found: list[dict[str, Any]] = []
+        before = None
+        while len(found) < limit:
+            events = await self.store.events(limit=COUNTED, before=before, kinds=["breaker"], text=name)
+            found += [event for event in events if name in ("", event["connection"])]
+            if len(events) < COUNTED:
+                break
+            before = events[-1]["id"]
+        return [present.happened(event) for event in found[:limit]]
 
     async def connections_verify(self, name: str | None = None) -> list[dict[str, Any]]:
         return await self.verification.verify(name)

@@ -171,6 +171,11 @@ def _attempt(attempt: Mapping[str, Any]) -> dict[str, Any]:
     return {**_plain(attempt), "number": rfc5322.id_text(attempt["number"])}
 
 
+def happened(event: Mapping[str, Any]) -> dict[str, Any]:
+    """One event of a connection."""
+    return {"at": iso(event["at"]), "connection": event["connection"], "text": event["text"]}
+
+
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: iso(value) if isinstance(value, datetime) else value for key, value in values.items()}
 

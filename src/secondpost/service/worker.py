@@ -261,9 +261,11 @@ class Worker:
     def _follow(self, errand: Errand, line: Line, passage: attempt.Passage, report: Report) -> None:
         now = self.now()
         self._learn(errand, line, passage, report, now)
-        if not self._has_the_say(errand, report):
-            return
         lease = errand.lease
+        if errand.race is not None and not errand.race.ends(errand, report):
+            text = attempt.lost(errand, report, now - passage.start.now)
+            self.ledger.tell("race", at=now, connection=line.name, message=lease.id, text=text)
+            return
         if report.abandoned:
             self.room.give(lease.size)
             return
@@ -306,19 +308,6 @@ class Worker:
             line.excuse(errand)
             errand.note = f"fallback: {line.name} is unavailable"
             self.dispatch(errand)
-
-    def _has_the_say(self, errand: Errand, report: Report) -> bool:
-        """In a race one errand decides what becomes of the deliveries: the one that crossed, else the last to end."""
-        race = errand.race
-        if race is None:
-            return True
-        race.running -= 1
-        certain = any(not isinstance(outcome, Deferred) for outcome in report.outcomes)
-        if race.winner is None and not report.abandoned and (certain or not race.running):
-            race.winner = errand
-        if race.winner is errand and race.timer is not None:
-            race.timer.cancel()
-        return race.winner is errand
 
     def _judge(self, errand: Errand, line: Line, report: Report, started: bool, now: datetime) -> attempt.Result:
         lease = errand.lease
