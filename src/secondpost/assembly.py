@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from secondpost import mailers
-from secondpost.config import Config
+from secondpost.config import Config, Listener
 from secondpost.core import routing
 from secondpost.errors import ConfigError, StoreError
 from secondpost.mailers.base import Mailer
@@ -129,7 +129,8 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
         content_kept=content_kept, log_kept=log_kept,
     )  # fmt: skip
     operations = Operations(
-        store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config)
+        store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config),
+        smtp=_smtp(config),
     )  # fmt: skip
     housekeeping.others = (
         (operations.drills.tend, 5.0), (operations.verification.daily, 60.0),
@@ -147,6 +148,17 @@ def _kept(config: Config) -> tuple[timedelta, timedelta]:
     return timedelta(days=config.log.content_days), timedelta(days=config.log.retention_days)
 
 
+def _smtp(config: Config) -> str:
+    """Where programs of this machine submit without TLS."""
+    plain = [listener for listener in config.smtp.listen if not listener.tls]
+    return f"{_reached(plain[0])}:{plain[0].port}" if plain else ""
+
+
+def _reached(listen: Listener) -> str:
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # nobody can open these as they stand
+    return everywhere.get(listen.host) or str(listen).rpartition(":")[0]
+
+
 def _url(config: Config) -> str:
     """How people reach the web admin."""
     if config.http.public_url:
@@ -154,8 +166,7 @@ def _url(config: Config) -> str:
     listen = config.http.listen
     if listen is None:
         return "(the web admin is off: [http] listen)"
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # nobody can open these as they stand
-    return f"http://{everywhere.get(listen.host) or str(listen).rpartition(':')[0]}:{listen.port}"
+    return f"http://{_reached(listen)}:{listen.port}"
 
 
 def _store(config: Config) -> Store:

@@ -14,6 +14,7 @@ from secondpost import assembly, config
 from secondpost.admin import site
 from secondpost.entrypoints.http import HttpListener
 from secondpost.service.operate import Operations
+from secondpost.service.submit import Draft
 from secondpost.service.users import Role
 
 PASSWORD = "quiet harbor lantern"
@@ -81,6 +82,11 @@ class Admin:
             await self.add(email, role)
         secret = await self.operations.sessions.begin(email, client="127.0.0.1", agent="test")
         return Browser(self.us, {"secondpost": secret})
+
+    async def submit(self, **fields: Any) -> None:
+        """A message of an app."""
+        operations = self.operations
+        await operations.submit(Draft(id=operations.new_id(), **fields))
 
     async def audit(self) -> list[str]:
         return [event["text"] for event in await self.operations.store.events(limit=100) if event["kind"] == "audit"]

@@ -19,7 +19,8 @@ PATHS = [
     "/settings/access/user/remove?email=ada@example.com", "/settings/access/audit",
     "/settings/access/revoke?kind=credential&name=shop",
     "/settings/routing", "/settings/routing/new", "/settings/routing/{route}", "/settings/routing/{route}/delete",
-    "/settings/routing/try",
+    "/settings/routing/try", "/wizard", "/wizard/connection?mailer=smtp", "/wizard/backup", "/wizard/test",
+    "/wizard/done",
     "/tools/drill",
     "/tools/domain-check",
 ]  # fmt: skip

@@ -32,6 +32,7 @@ from secondpost.admin.pages import (
     queue,
     routing,
     try_routing,
+    wizard,
 )
 from secondpost.admin.permissions import TABLE
 from secondpost.admin.throttle import Throttle
@@ -41,6 +42,7 @@ from secondpost.service.operate import Operations
 Page = Callable[[Visit], Awaitable[Response]]
 PAGES: dict[str, Page] = {
     **entrance.PAGES,
+    **wizard.PAGES,
     **account.PAGES,
     **log.PAGES,
     **log_resend.PAGES,

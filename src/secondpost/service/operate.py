@@ -51,6 +51,7 @@ class Operations:
     now: Callable[[], datetime]
     new_id: Callable[[], int]
     url: str = ""  # how people reach the web admin
+    smtp: str = ""  # how apps reach the gateway, host:port; empty where it does not listen
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # what runs on its own for a person ends now
     users: Users = field(init=False)
     sessions: Sessions = field(init=False)

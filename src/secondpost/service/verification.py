@@ -5,7 +5,7 @@ Rule: a verdict is about the settings of now: it is forgotten when they change.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,13 +43,21 @@ class Verification:
         """Sign in to one connection or to all, and remember how it went."""
         verdicts = await self.connections.verify(name)
         for verdict in verdicts:
-            kept = {key: verdict[key] for key in ("ok", "phase", "reply")} | {"at": self.now().isoformat()}
-            kept["title"] = verdict["advice"]["title"] if verdict["advice"] else ""
-            await self.store.put(KIND, verdict["name"], kept)
-            if not verdict["ok"]:
-                text = f"signing in failed: {kept['title']}: {verdict['reply']}"
-                await self.store.event("verify", at=self.now(), connection=verdict["name"], text=text)
+            await self.keep(verdict)
         return verdicts
+
+    async def keep(self, verdict: Mapping[str, Any]) -> None:
+        """Remember how signing in went."""
+        kept = {key: verdict[key] for key in ("ok", "phase", "reply", "stages")} | {"at": self.now().isoformat()}
+        kept["title"] = verdict["advice"]["title"] if verdict["advice"] else ""
+        await self.store.put(KIND, verdict["name"], kept)
+        if not verdict["ok"]:
+            text = f"signing in failed: {kept['title']}: {verdict['reply']}"
+            await self.store.event("verify", at=self.now(), connection=verdict["name"], text=text)
+
+    async def last(self, name: str) -> dict[str, Any] | None:
+        """How signing in went the last time, if anybody has tried."""
+        return await self.store.get(KIND, name)
 
     async def forget(self, name: str) -> None:
         await self.store.delete(KIND, name)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from secondpost.admin import guard, navigation, static
+from secondpost.admin.pages import wizard
 from secondpost.admin.visit import Visit
 from secondpost.errors import WrongInput
 from secondpost.service.sessions import LONGEST
@@ -29,6 +30,8 @@ async def asset(visit: Visit) -> Response:
 
 async def home(visit: Visit) -> Response:
     """The first page that the user may see."""
+    if await wizard.offered(visit):
+        return visit.go("/wizard")
     first = next(iter(navigation.sections(visit.me.role)), None)
     if first is None:
         return visit.render("error.html", title="Signed in", text="Your role sees no page of this version.")

@@ -26,7 +26,7 @@ async def _page(
     rows = [row for row in connections.show() if row["role"] != "primary"]
     return visit.render(
         "general.html", status=status, form=form, verdict=verdict, backup=chosen,
-        primary=connections.row(connections.known(connections.desk.primary)), locked=_locked(connections),
+        primary=connections.row(connections.known(connections.desk.primary)), locked=locked(connections),
         backup_locked="backup" in connections.fixed_roles, backup_origin=connections.origin("backup"),
         chain=forms.chain(connections.show(), connections.desk.primary),
         choices=[row for row in rows if row["enabled"] or row["name"] == chosen],
@@ -39,7 +39,7 @@ def _primary(connections: Connections) -> Connection:
     return connections.known(connections.desk.primary)
 
 
-def _locked(connections: Connections) -> bool:
+def locked(connections: Connections) -> bool:
     """Whether file or environment set it. The built-in Inbox is only there until something else is."""
     primary = _primary(connections)
     return "primary" in connections.fixed_roles or (primary.name in connections.fixed and not _built_in(primary))
@@ -70,7 +70,7 @@ async def save(visit: Visit) -> Response:
 async def _read(connections: Connections, form: Form) -> tuple[dict[str, object] | None, forms.ConnectionForm]:
     """What the form says of the Primary Connection (None: nothing to keep), and the form as it was filled in."""
     primary = _primary(connections)
-    if _locked(connections):
+    if locked(connections):
         return None, forms.make(primary)
     table = forms.table(form, primary, connections.kept.get(primary.name, {}))
     table["nickname"] = primary.nickname if primary.name in connections.kept else "Primary"

@@ -159,3 +159,11 @@ if (groups?.querySelector(".rule")) {
     made?.querySelector("select").focus();
   });
 }
+
+// The wizard waits for the first message; without this there is a link to look again.
+const wait = document.querySelector("[data-wait]");
+if (wait) {
+  setInterval(async () => {
+    if (!document.hidden && (await (await fetch(wait.dataset.wait)).text()) === "yes") location.reload();
+  }, 2000);
+}
