@@ -23,7 +23,7 @@ from secondpost.assembly import Core, build
 from secondpost.config import Config
 from secondpost.entrypoints import notify, webhooks
 from secondpost.entrypoints.control import Control
-from secondpost.entrypoints.http import HttpListener, Late, Pages
+from secondpost.entrypoints.http import HttpListener, Late, Pages, by_path
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.entrypoints.smtp import SmtpListener
 from secondpost.entrypoints.spool import Spool
@@ -83,8 +83,9 @@ class Gateway:
 
         operations = self.core.operations
         admin = site.make(operations, public_url=self.config.http.public_url)
+        api = http_api.build(operations, self.config)
         # The API comes last: it answers what nobody else does.
-        return Starlette(routes=[*admin, Mount("/", http_api.build(operations, self.config))])
+        return by_path("/v1/", api, Starlette(routes=[*admin, Mount("/", api)]))
 
     async def start(self) -> None:
         """Open the store, take back what the last process held, then open the doors. Raises `SecondpostError`."""

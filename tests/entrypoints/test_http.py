@@ -1,6 +1,8 @@
 """The HTTP port tells whether the gateway is alive and ready, and its metrics."""
 
+import asyncio
 import socket
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -33,23 +35,48 @@ async def worker():
 
 
 @pytest.fixture
-async def get(worker):
-    """Fetch a path from the real port: (status, text)."""
+async def port(worker):
+    """The real port, listening."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     listener = HttpListener(Pages(worker.store, Metrics(worker.store, worker)).app(), "127.0.0.1", port)
     await listener.start()
+    yield port
+    await listener.stop()
+
+
+@pytest.fixture
+def get(port):
+    """Fetch a path: (status, text)."""
 
     async def fetch(path: str) -> tuple[int, str]:
         async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}{path}") as answer:
             return answer.status, await answer.text()
 
-    yield fetch
-    await listener.stop()
+    return fetch
 
 
 async def test_alive(get):
+    assert await get("/healthz") == (200, "alive\n")
+
+
+TRAILER = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: "
+
+
+@pytest.mark.parametrize("begin", ["GET /", "GET / HTTP/1.1\r\nA: ", TRAILER], ids=["path", "header", "trailer"])
+async def test_what_has_no_end_is_cut_off(port, get, begin):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(begin.encode())
+    sent = 0
+    with suppress(ConnectionError):
+        while not reader.at_eof() and sent < 10_000_000:
+            writer.write(b"x" * 10_000)
+            await writer.drain()
+            await asyncio.sleep(0)
+            sent += 10_000
+    assert sent < 1_000_000
+    writer.close()
     assert await get("/healthz") == (200, "alive\n")
 
 
