@@ -35,7 +35,9 @@ async def post():
 async def test_whatever_the_manner_nothing_leaves_the_process(outbox, manner):
     async with secondpost.open(**MANNERS[manner]) as post:
         result = await post.send(**PARTS, bcc="eve@example.net", html="<p>Hi")
+        again = [(await post.send(to="bob@example.net", text="x", key="k")).duplicate for _ in range(2)]
     assert result.state == ("accepted" if manner == "direct" else "queued")
+    assert again == [False, True]
     sent = outbox.assert_sent(to="eve@example.net", subject="Hi", contains="Hello", count=1)
     assert (sent.sender, sent.to) == ("shop@example.com", ("anna@example.net", "eve@example.net"))
     assert (sent.text, sent.html) == ("Hello!\n", "<p>Hi\n")

@@ -41,6 +41,15 @@ async def accepted(post, id: str) -> secondpost.Result:
     return found  # type: ignore[no-any-return]
 
 
+async def test_what_is_kept_is_for_nobody_else(primary, tmp_path):
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o755)
+    async with secondpost.open(primary=f"smtp://{HOST}:{primary.port}", queue=folder) as post:
+        await post.send(**PARTS)
+        open_to_all = [path.name for path in folder.iterdir() if path.stat().st_mode & 0o077]
+    assert open_to_all == ["lock"], "which is empty"
+
+
 async def test_it_is_told_as_queued_and_then_sent(post, primary):
     result = await post.send(**PARTS)
     assert (result.state, result.queued, result.accepted) == ("queued", True, False)

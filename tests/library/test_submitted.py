@@ -34,7 +34,7 @@ def taking(relay):
 
 @pytest.fixture(scope="module")
 def key(gateway):
-    return gateway.ask("keys_add", name="app", scopes=["send", "choose"])[1]["key"]
+    return gateway.ask("keys_add", name="app", scopes=["send", "read", "choose"])[1]["key"]
 
 
 def doors(gateway: Gateway, key: str) -> dict[str, dict[str, Any]]:
@@ -177,6 +177,22 @@ async def test_what_the_gateway_refuses_is_told_by_field_and_not_tried_again(gat
             else:
                 with pytest.raises(secondpost.Refusal, match=words):
                     await asyncio.to_thread(post.send, **PARTS)
+
+
+async def test_what_became_of_it_can_be_asked(gateway, key, taking):
+    async with secondpost.open(**doors(gateway, key)["http"]) as post:
+        result = await post.send(**PARTS, subject="asked")
+        async with asyncio.timeout(10):
+            while not (later := await post.find(result.id)) or not later.accepted:
+                await asyncio.sleep(0.05)
+        assert (later.connection, [attempt.connection for attempt in later.attempts]) == ("primary", ["primary"])
+        assert await post.find("0000000000001") is None
+    async with secondpost.open(url=f"http://{HOST}:{free_port()}", key="sp_x") as post:
+        with pytest.raises(secondpost.SecondpostError, match="cannot be asked now"):
+            await post.find(result.id)
+    async with secondpost.open(**doors(gateway, key)["smtp"]) as post:
+        with pytest.raises(secondpost.SecondpostError, match="By SMTP nobody can be asked"):
+            await post.find(result.id)
 
 
 async def test_international_addresses_arrive_as_they_are(post, gateway):

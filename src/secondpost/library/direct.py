@@ -150,8 +150,5 @@ class Rehearsal(Direct):
     async def send(self, draft: Draft, seconds: float) -> Result:
         done = await super().send(draft, seconds)
         waiting = {"accepted", "deferred", "unclear"}
-        return result.told(
-            done.id,
-            [replace(it, state="queued") if it.state in waiting else it for it in done.recipients.values()],
-            done.attempts,
-        )
+        people = [replace(it, state="queued") if it.state in waiting else it for it in done.recipients.values()]
+        return replace(result.told(done.id, people, done.attempts), duplicate=done.duplicate)

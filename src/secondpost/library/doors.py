@@ -17,9 +17,11 @@ from secondpost.core import words
 from secondpost.core.connection import Timeouts
 from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Outcome, Unclear
-from secondpost.errors import ConfigError, IdempotencyConflict, Malformed, Refusal
+from secondpost.errors import ConfigError, IdempotencyConflict, Malformed, Refusal, SecondpostError
 from secondpost.errors import Fault as Wrong
-from secondpost.mailers.api import Request, Response, by_status
+from secondpost.library import result
+from secondpost.library.result import Result
+from secondpost.mailers.api import Request, Response, by_status, get
 from secondpost.mailers.base import Crossing, Parcel
 from secondpost.mailers.http_line import Line
 from secondpost.service.submit import Draft
@@ -44,6 +46,10 @@ class Door(Protocol):
         """One try. Raises `Refusal` for what will never be taken."""
         ...
 
+    async def find(self, id: int) -> Result | None:
+        """What the gateway knows of a message now."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -59,7 +65,7 @@ class HttpDoor:
         if parts.path.strip("/") or parts.query:
             raise ConfigError("The url of a gateway is its address alone, such as http://127.0.0.1:8025.")
         self._line = Line(host=url, private=True, timeouts=Timeouts(), secrets=(key,))
-        self._key = key
+        self._sign = {"Authorization": f"Bearer {key}"}
 
     async def hand(self, draft: Draft, point: Crossing) -> Handed:
         answer = await self._line.ask(self._request(draft), point)
@@ -68,9 +74,21 @@ class HttpDoor:
             return Handed((answer.outcome,) * len(draft.recipients))
         return _judged(answer.response, draft)
 
+    async def find(self, id: int) -> Result | None:
+        answer = await self._line.ask(get(f"http://gateway/v1/messages/{rfc5322.id_text(id)}", self._sign))
+        if answer.response is None:
+            assert answer.outcome is not None
+            raise SecondpostError(f"The gateway cannot be asked now: {answer.outcome.reply}.")
+        if answer.response.status == 404:
+            return None
+        try:
+            return result.shown(answer.response.json())
+        except (KeyError, TypeError, ValueError):
+            raise SecondpostError(f"The gateway says nothing of the message: {answer.response.reply()}") from None
+
     def _request(self, draft: Draft) -> Request:
         headers = {
-            "Authorization": f"Bearer {self._key}",
+            **self._sign,
             "Content-Type": "message/rfc822",
             "Secondpost-Mail-From": draft.sender,
             "Secondpost-Rcpt-To": ", ".join(draft.recipients),
@@ -101,6 +119,10 @@ class SmtpDoor:
         replies = " ".join(outcome.reply for outcome in report.outcomes if isinstance(outcome, Accepted))
         found = _QUEUED_AS.search(replies)
         return Handed(report.outcomes, id=found[1] if found else "")
+
+    async def find(self, id: int) -> Result | None:
+        asked = f"secondpost log show {rfc5322.id_text(id)}"
+        raise SecondpostError(f"By SMTP nobody can be asked. At the gateway: {asked}; or give its http:// url.")
 
     async def close(self) -> None:
         await self._mailer.close()

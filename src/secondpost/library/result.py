@@ -97,9 +97,24 @@ def of(
     entry: LogEntry, *, fates: Mapping[State, Fate] = MappingProxyType(_FATES), reasons: Mapping[int, str] | None = None
 ) -> Result:
     """What the log says. `reasons`: why deliveries were withdrawn, by their number."""
-    recipients = [_recipient(row, fates, reasons or {}) for row in entry.deliveries]
-    attempts = [_attempt(row) for row in entry.attempts if row.get("outcomes")]
-    return told(id_text(entry.row.id), recipients, attempts)
+    return _made(id_text(entry.row.id), entry.deliveries, entry.attempts, fates=fates, reasons=reasons or {})
+
+
+def shown(entry: Mapping[str, Any]) -> Result:
+    """What a gateway's log says, as its HTTP API shows it."""
+    return _made(entry["id"], entry["deliveries"], entry["attempts"], fates=QUEUED, reasons={})
+
+
+def _made(
+    id: str,
+    deliveries: Sequence[Mapping[str, Any]],
+    attempts: Sequence[Mapping[str, Any]],
+    *,
+    fates: Mapping[State, Fate],
+    reasons: Mapping[int, str],
+) -> Result:
+    recipients = [_recipient(row, fates, reasons) for row in deliveries]
+    return told(id, recipients, [_attempt(row) for row in attempts if row.get("outcomes")])
 
 
 def told(id: str, recipients: Sequence[Recipient], attempts: Sequence[Attempt] = ()) -> Result:

@@ -182,7 +182,7 @@ print(*sys.modules)
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"mode": "queue"}, 'use "direct", "submit" or "outbox"'),
-    ({"primery": "smtp://a"}, "Unknown options for the mode direct: primery"),
+    ({"primery": "smtp://a"}, "Unknown options 'primery'. The mode direct knows primary, backup"),
     ({"mode": "submit"}, 'needs "url"'),
     ({"mode": "submit", "url": "http://127.0.0.1:1"}, "wants a key"),
     ({"mode": "outbox", "primary": "smtp://a"}, "who delivers"),

@@ -52,7 +52,8 @@ def _read(text: str) -> Options:
     if mode not in _MODES:
         raise ImproperlyConfigured(f'"mode" is {mode!r}: use "direct", "submit" or "outbox".')
     if unknown := sorted(given.keys() - set(_MODES[mode])):
-        raise ImproperlyConfigured(f"Unknown options for the mode {mode}: {', '.join(unknown)}.")
+        told = ", ".join(map(repr, unknown))
+        raise ImproperlyConfigured(f"Unknown options {told}. The mode {mode} knows {', '.join(_MODES[mode])}.")
     if mode == "submit" and not given.get("url"):
         raise ImproperlyConfigured('The mode submit needs "url", the address of the gateway.')
     if mode == "outbox" and not (given.get("url") or given.get("queue")):

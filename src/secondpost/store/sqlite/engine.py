@@ -4,6 +4,7 @@ Rule: after a failure that leaves it unknown what is on disk, nothing more is wr
 """
 
 import asyncio
+import os
 import time
 from asyncio import Future
 from collections.abc import Callable
@@ -86,6 +87,7 @@ class Engine:
     def _connect(self) -> None:
         self.trouble = None
         old = self.path.exists() and self.path.stat().st_size
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # for nobody else, in any folder
         writing = self.write_connection = self._keep(connect(self.path, WRITER))
         if old and old <= CHECKED_SIZE:
             check(writing)
