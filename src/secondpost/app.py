@@ -27,9 +27,10 @@ from secondpost.entrypoints.http import HttpListener, Late, Pages, by_path
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.entrypoints.smtp import SmtpListener
 from secondpost.entrypoints.spool import Spool
-from secondpost.errors import ConfigError, SecondpostError
+from secondpost.errors import ConfigError, SecondpostError, StoreError
 from secondpost.reload import Reload
 from secondpost.service.ids import new_id
+from secondpost.service.noticed import Noticed
 from secondpost.service.operate import Operations
 from secondpost.service.submit import utc_now
 
@@ -49,6 +50,7 @@ class Gateway:
     http: HttpListener | None = None
     web: Late | None = None
     control: Control = field(init=False)
+    noticed: Noticed = field(init=False)
 
     def __post_init__(self) -> None:
         self.core = core = build(self.config)
@@ -74,6 +76,8 @@ class Gateway:
             self.http = HttpListener(
                 pages.app(webhooks.route(core.operations.feedback), Mount("/", self.web)), listen.host, listen.port
             )
+        self.noticed = Noticed(core.store, utc_now)
+        core.housekeeping.others += ((self.noticed.keep, 5.0),)
         self.control = Control(core.operations, self.config.data_dir / "control.sock")
 
     def _web(self) -> ASGIApp:
@@ -90,6 +94,7 @@ class Gateway:
     async def start(self) -> None:
         """Open the store, take back what the last process held, then open the doors. Raises `SecondpostError`."""
         await self.core.open()
+        self.noticed.start()
         try:
             await self.core.housekeeping.recover()
             await self.core.housekeeping.expire()  # before anything that expired while nobody worked could be sent
@@ -105,6 +110,7 @@ class Gateway:
                 await self.http.stop()
             await self.control.stop()
             await self.core.worker.stop(0)
+            self.noticed.stop()
             await self.core.close()
             raise
         self.core.housekeeping.start()
@@ -120,6 +126,9 @@ class Gateway:
         await self.control.stop()
         await self.core.housekeeping.stop()
         await self.core.worker.stop(grace)
+        self.noticed.stop()
+        with contextlib.suppress(StoreError):
+            await self.noticed.keep()
         await self.core.close()
 
 

@@ -23,6 +23,8 @@ PATHS = [
     "/wizard/done",
     "/tools/drill",
     "/tools/domain-check",
+    "/tools/export",
+    "/tools/events",
 ]  # fmt: skip
 SHOTS = os.environ.get("SCREENSHOTS")  # a folder: pictures of every page are put there, to be looked at
 

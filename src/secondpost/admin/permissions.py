@@ -136,6 +136,10 @@ TABLE = {
     "POST /tools/drill/schedule": Permission.CONFIGURE,
     "GET /tools/domain-check": Permission.OPERATE,
     "POST /tools/domain-check": Permission.OPERATE,
+    "GET /tools/events": Permission.OPERATE,
+    "GET /tools/export": Permission.EXPORT,
+    "POST /tools/export/log": Permission.EXPORT,
+    "POST /tools/export/settings": Permission.CONFIGURE,
 }
 
 

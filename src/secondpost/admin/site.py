@@ -23,6 +23,8 @@ from secondpost.admin.pages import (
     drill,
     email_test,
     entrance,
+    events,
+    export,
     general,
     log,
     log_export,
@@ -60,6 +62,8 @@ PAGES: dict[str, Page] = {
     **email_test.PAGES,
     **drill.PAGES,
     **domain_check.PAGES,
+    **events.PAGES,
+    **export.PAGES,
 }
 
 

@@ -75,6 +75,11 @@ class Visit:
     def query(self, name: str) -> str:
         return self.request.query_params.get(name, "")
 
+    def key(self, name: str) -> int | None:
+        """The key of a page, as a number of our own; anything else is none."""
+        text = self.query(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
     def may(self, permission: str) -> bool:
         return may(self.user.role if self.user else None, Permission(permission))
 

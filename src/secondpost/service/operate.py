@@ -14,7 +14,7 @@ from typing import Any
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
 from secondpost.errors import ContentNotKept, SecondpostError
-from secondpost.service import compose, outstanding, present, routes, suppressions
+from secondpost.service import compose, outstanding, present, routes, settings_file, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.dashboard import Dashboard
@@ -291,6 +291,10 @@ class Operations:
     ) -> list[dict[str, Any]]:
         """SPF, DKIM and DMARC of a domain, for one connection or for all that would send its mail."""
         return await self.domain_checks(domain, connection or "", selector)
+
+    async def settings_export(self) -> dict[str, Any]:
+        """Connections, roles and routes that people have set, without secrets."""
+        return settings_file.exported(self.connections, self.now())
 
     # Suppressions, credentials, keys, database, health ----------------------------------------------------------------
 

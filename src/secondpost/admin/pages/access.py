@@ -86,8 +86,7 @@ async def end_session(visit: Visit) -> Response:
 
 async def audit(visit: Visit) -> Response:
     """What people did, newest first; the next page is found by key."""
-    before, text = visit.query("before"), visit.query("q").strip()
-    key = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    key, text = visit.key("before"), visit.query("q").strip()
     rows = await visit.operations.store.events(limit=ROWS + 1, before=key, kinds=["audit"], text=text)
     more = rows[ROWS - 1]["id"] if len(rows) > ROWS else None
     return visit.render("audit.html", rows=rows[:ROWS], more=more, text=text, first=key is None)

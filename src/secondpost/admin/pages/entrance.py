@@ -3,6 +3,7 @@
 Rule: a wrong address and a wrong password get the same answer; who guesses has to wait.
 """
 
+import logging
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
@@ -13,6 +14,8 @@ from secondpost.admin.visit import Visit
 from secondpost.errors import WrongInput
 from secondpost.service.sessions import LONGEST
 from secondpost.service.users import SET_UP, SHORTEST, User
+
+logger = logging.getLogger(__name__)
 
 WRONG = "Address, password or one-time code is wrong."
 
@@ -58,6 +61,7 @@ async def sign_in(visit: Visit) -> Response:
     if user is None:
         visit.site.throttle.failed(keys, visit.now)
         await visit.record(f"failed to sign in as {email[:254]}")
+        logger.warning("web: a sign-in from %s failed", visit.client)
         return _again(visit, 401, WRONG, email)
     visit.site.throttle.succeeded(keys)
     return await _begin(visit, user, _ours(form.text("next")))
