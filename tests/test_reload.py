@@ -122,7 +122,8 @@ def issue(authority, folder) -> dict[str, str]:
     certificate = authority.issue_cert(HOST)
     certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
     certificate.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
-    return {"tls_certificate": str(folder / "certificate.pem"), "tls_key": str(folder / "key.pem")}
+    files = {"tls_certificate": str(folder / "certificate.pem"), "tls_key": str(folder / "key.pem")}
+    return files | {"loopback_starttls": True}
 
 
 def serial(port: int, authority) -> str:

@@ -181,7 +181,8 @@ def tls(authority, tmp_path) -> dict[str, str]:
     certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
     for pem in certificate.cert_chain_pems:
         pem.write_to_path(str(tmp_path / "cert.pem"), append=True)
-    return {"tls_certificate": str(tmp_path / "cert.pem"), "tls_key": str(tmp_path / "key.pem")}
+    files = {"tls_certificate": str(tmp_path / "cert.pem"), "tls_key": str(tmp_path / "key.pem")}
+    return files | {"loopback_starttls": True}
 
 
 @pytest.fixture
@@ -615,6 +616,14 @@ def test_s07_a_peer_that_cannot_be_named_is_not_trusted(rig):
 
 
 # ── TLS ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_programs_on_this_machine_are_not_offered_starttls_unless_it_is_asked_for(launch, tls):
+    for asked in (False, True):
+        rig = launch(tls | {"loopback_starttls": asked})
+        with rig.client() as client:
+            client.ehlo()
+            assert ("starttls" in client.esmtp_features) is asked
 
 
 def test_starttls(launch, tls, trusting):

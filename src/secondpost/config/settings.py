@@ -52,6 +52,11 @@ class Smtp(Table):
         None, description="PEM file with the certificate chain; STARTTLS is offered with it."
     )
     tls_key: FilePath | None = Field(None, description="PEM file with the certificate's private key.")
+    loopback_starttls: bool = Field(
+        False,
+        description="Offer STARTTLS to programs on this machine, too. Many use it unasked, and refuse a certificate "
+        "that is not for 127.0.0.1.",
+    )
     normalize_line_ends: bool = Field(
         False, description="Mend bare CR and LF in submitted mail instead of refusing it."
     )

@@ -206,7 +206,7 @@ class SmtpListener:
             trusted=peer == LOCAL or (near and self._config.trust_loopback),  # who may open the socket may submit
             login=self._log_ins is not None,
             plaintext_login=near,
-            tls_offered=self._tls is not None and peer != LOCAL,
+            tls_offered=self._tls is not None and (not near or (self._config.loopback_starttls and peer != LOCAL)),
             tls=tls,
         )
 
