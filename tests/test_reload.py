@@ -5,6 +5,7 @@ import smtplib
 import ssl
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -118,7 +119,7 @@ async def test_what_only_a_restart_can_change_is_named(tmp_path, caplog):
             assert "smtp.listen" not in caplog.text
 
 
-def issue(authority, folder) -> dict[str, str]:
+def issue(authority, folder) -> dict[str, Any]:
     certificate = authority.issue_cert(HOST)
     certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
     certificate.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))

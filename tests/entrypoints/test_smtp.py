@@ -175,7 +175,7 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def tls(authority, tmp_path) -> dict[str, str]:
+def tls(authority, tmp_path) -> dict[str, Any]:
     """The settings for TLS."""
     certificate = authority.issue_cert(HOST, "localhost")
     certificate.private_key_pem.write_to_path(str(tmp_path / "key.pem"))

@@ -45,6 +45,12 @@ def at(step: str, act: Action) -> Callable[[Provider], None]:
     return lambda provider: provider.on(step, act)
 
 
+def drips(provider: Provider) -> None:
+    """One byte a second, whatever it says."""
+    for step in EARLY:
+        provider.on(step, drip(1))
+
+
 EARLY = ("greeting", "ehlo", "mail", "rcpt", "data")
 FAULTS: dict[str, Callable[[Provider], None]] = {
     "f01_black_hole": Provider.black_hole,
@@ -53,7 +59,8 @@ FAULTS: dict[str, Callable[[Provider], None]] = {
     "f05_refused": Provider.refuse,
     **{f"f05_eof_at_{step}": at(step, hang_up) for step in EARLY},
     **{f"f05_rst_at_{step}": at(step, reset) for step in EARLY},
-    **{f"f06_drip_at_{step}": at(step, drip(0.3)) for step in ("greeting", "ehlo", "mail", "data")},
+    **{f"f06_drip_at_{step}": at(step, drip(0.3)) for step in EARLY},
+    "f06_one_byte_a_second": drips,
     **{f"f10_421_at_{step}": at(step, say("421 4.3.2 Closing")) for step in (*EARLY, "dot")},
     **{f"f11_451_at_{step}": at(step, say("451 4.3.0 Trouble here")) for step in ("mail", "rcpt", "data", "dot")},
     **{f"f11_554_at_{step}": at(step, say("554 5.3.0 Broken here")) for step in ("greeting", "mail", "data", "dot")},
