@@ -33,7 +33,7 @@ def _row(mailer: Any) -> tuple[str, ...]:
     can: Abilities = mailer.can
     smtp = code(f"{mailer.name}+smtp") if mailer.name in PROVIDERS else "–"
     return (
-        f"[{mailer.title}](#{mailer.title.lower().replace(' ', '-').replace('.', '')})",
+        f"[{mailer.title}](#{_anchor(mailer.title)})",
         "as it is" if can.raw else "taken apart",
         f"{can.max_bytes // 1_000_000} MB" if can.max_bytes else "–",
         str(can.max_recipients or "–"),
@@ -42,6 +42,10 @@ def _row(mailer: Any) -> tuple[str, ...]:
         _yes(can.events),
         smtp,
     )
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-").translate({ord(sign): None for sign in "./"})
 
 
 def _yes(able: bool) -> str:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from secondpost import diagnostics
 from secondpost.assembly import Core, build
 from secondpost.config import Config
-from secondpost.entrypoints import notify, webhooks
+from secondpost.entrypoints import notify, oauth, webhooks
 from secondpost.entrypoints.control import Control
 from secondpost.entrypoints.http import HttpListener, Late, Pages, by_path
 from secondpost.entrypoints.metrics import Metrics
@@ -74,7 +74,13 @@ class Gateway:
             pages = Pages(core.store, Metrics(core.store, core.worker))
             self.web = Late(self._web)
             self.http = HttpListener(
-                pages.app(webhooks.route(core.operations.feedback), Mount("/", self.web)), listen.host, listen.port
+                pages.app(
+                    webhooks.route(core.operations.feedback),
+                    oauth.route(core.operations.sign_ins),
+                    Mount("/", self.web),
+                ),
+                listen.host,
+                listen.port,
             )
         self.noticed = Noticed(core.store, utc_now)
         core.housekeeping.others += ((self.noticed.keep, 5.0),)

@@ -135,6 +135,7 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     housekeeping.others = (
         (operations.drills.tend, 5.0), (operations.verification.daily, 60.0),
         (credentials.keep_counts, 1.0), (keys.keep_counts, 1.0),
+        (operations.sign_ins.renew, 60.0),
     )  # fmt: skip
     return Core(config, store, worker, trials, housekeeping, operations)
 

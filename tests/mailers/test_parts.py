@@ -219,3 +219,15 @@ def test_a_name_that_needs_quotes_has_them():
         field_text([Mailbox('A "B", C', "a@b.example"), Mailbox("", "c@d.example")])
         == '"A \\"B\\", C" <a@b.example>, c@d.example'
     )
+
+
+def test_who_is_in_no_field_is_named_in_a_bcc_field_also_where_nobody_is_shown():
+    def named(head, *recipients):
+        content = head + b"Subject: x\r\n\r\nHello.\r\n"
+        sent = with_bcc(Letter(content=content, sender="shop@shop.example", recipients=recipients, can=Abilities()))
+        assert sent.endswith(content)
+        return sent[: len(sent) - len(content)]
+
+    assert named(b"", "bob@dest.example", "eve@dest.example") == b"Bcc: bob@dest.example, eve@dest.example\r\n"
+    assert named(b"To: Bob <BOB@dest.example>\r\n", "bob@dest.example", "eve@x.example") == b"Bcc: eve@x.example\r\n"
+    assert named(b"Cc: bob@dest.example\r\n", "bob@dest.example") == b""

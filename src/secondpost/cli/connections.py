@@ -155,6 +155,19 @@ def _address(told: dict[str, str]) -> None:
 
 @command.command()
 @click.argument("name")
+def connect(name: str) -> None:
+    """The page at which a person signs in to Google or Microsoft, for a connection by OAuth."""
+    here = frame()
+    here.answer(here.call("connections_connect", name=name), _page)
+
+
+def _page(told: dict[str, str]) -> None:
+    output.say(f"Open this in a browser within 15 minutes, and sign in:\n{told['url']}")
+    output.say(f"\nThe provider must know this redirect address:\n{told['redirect']}")
+
+
+@command.command()
+@click.argument("name")
 @click.option("--replacement", metavar="NAME", help="The connection that takes over what this one was used for.")
 def remove(name: str, replacement: str | None) -> None:
     """Remove a connection. One that is in use needs a replacement."""

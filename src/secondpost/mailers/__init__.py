@@ -17,11 +17,13 @@ MAILERS: dict[str, str] = {
     "capture": "secondpost.mailers.capture:Capture",
     "cloudflare": "secondpost.mailers.cloudflare:Cloudflare",
     "elasticemail": "secondpost.mailers.elasticemail:ElasticEmail",
+    "gmail": "secondpost.mailers.gmail:Gmail",
     "mailersend": "secondpost.mailers.mailersend:MailerSend",
     "mailgun": "secondpost.mailers.mailgun:Mailgun",
     "mailjet": "secondpost.mailers.mailjet:Mailjet",
     "mailtrap": "secondpost.mailers.mailtrap:Mailtrap",
     "mandrill": "secondpost.mailers.mandrill:Mandrill",
+    "outlook": "secondpost.mailers.outlook:Outlook",
     "postal": "secondpost.mailers.postal:Postal",
     "postmark": "secondpost.mailers.postmark:Postmark",
     "resend": "secondpost.mailers.resend:Resend",
@@ -52,9 +54,13 @@ def find(name: str) -> "type[Mailer]":
     """The mailer of that name; a provider's API is put into the shell that carries it. Raises KeyError."""
     found = _load(name)
     if hasattr(found, "request"):
-        from secondpost.mailers.http import mailer  # only then: it brings the HTTP client along
+        from secondpost.mailers.http import HttpMailer, mailer  # only then: it brings the HTTP client along
 
-        return mailer(found)
+        if hasattr(found, "token_url"):
+            from secondpost.mailers.http_oauth import OAuthMailer
+
+            return mailer(found, OAuthMailer)
+        return mailer(found, HttpMailer)
     mailer_class: type[Mailer] = found
     return mailer_class
 

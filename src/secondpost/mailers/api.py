@@ -255,6 +255,9 @@ class Api:
         """What the provider wants to be asked after a webhook that was believed."""
         return None
 
+    def check(self, settings: Values) -> None:
+        """Look at the settings together. Raises `ConfigError` when they cannot work."""
+
     async def sign(self, request: Request, settings: Values, now: datetime) -> Request:
         """The request with what must be made anew each time, such as an access token. The only place that may wait."""
         return request

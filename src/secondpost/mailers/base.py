@@ -7,7 +7,7 @@ return only with the right to.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeGuard
 
 from secondpost.core.connection import Connection
 from secondpost.core.event import Event
@@ -162,6 +162,32 @@ class Hook:
     proof: bytes = b""  # what had to be fetched to check it, such as a certificate
 
 
+class Keeper(Protocol):
+    """Keeps what a mailer must not forget over a restart, such as a token. It is encrypted at rest."""
+
+    async def load(self) -> Mapping[str, Any] | None: ...
+
+    async def save(self, value: Mapping[str, Any]) -> None: ...
+
+
+class TokenMailer(Mailer, Protocol):
+    """A mailer that is let in by OAuth 2 tokens."""
+
+    keeper: Keeper | None
+
+    def sign_in_page(self, *, state: str, verifier: str, redirect: str) -> str:
+        """The URL where a person lets us in."""
+        ...
+
+    async def signed_in(self, *, code: str, verifier: str, redirect: str) -> Outcome:
+        """The person has: exchange the code for tokens."""
+        ...
+
+    async def renew(self, now: datetime) -> Outcome | None:
+        """Renew a token that ends soon; why that failed, if it did."""
+        ...
+
+
 class ApiMailer(Mailer, Protocol):
     """A mailer whose provider can be asked, and tells. `can` says which of the two."""
 
@@ -174,3 +200,7 @@ class ApiMailer(Mailer, Protocol):
     async def hear(self, hook: Hook, now: datetime) -> list[Event]:
         """What the hook tells. Raises `HookRefused` when it is not from the provider, or is an old one again."""
         ...
+
+
+def has_tokens(mailer: Mailer) -> TypeGuard[TokenMailer]:
+    return hasattr(mailer, "keeper")

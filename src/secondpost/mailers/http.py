@@ -30,10 +30,10 @@ GOING_ON: Final = {Fault.RECIPIENT, Fault.MESSAGE}  # what says nothing about th
 
 
 @functools.cache
-def mailer(api: "type[Api]") -> "type[HttpMailer]":
+def mailer(api: "type[Api]", shell: "type[HttpMailer]") -> "type[HttpMailer]":
     """The mailer that a provider's facts and functions make."""
     facts = {"name": api.name, "title": api.title, "settings": api.settings, "can": api.can, "api": api()}
-    return type(api.__name__, (HttpMailer,), facts)
+    return type(api.__name__, (shell,), facts)
 
 
 class Once:
@@ -64,12 +64,16 @@ class HttpMailer:
 
     def __init__(self, connection: Connection) -> None:
         self._values = {setting.name: setting.default for setting in self.settings} | dict(connection.settings)
+        self.api.check(self._values)
+        self._line = self._new_line(connection)
+        self._capacity = connection.limits.sessions
+
+    def _new_line(self, connection: Connection) -> Line:
         secrets = [str(self._values[setting.name]) for setting in self.settings if setting.kind == "secret"]
-        self._line = Line(
+        return Line(
             host=str(self._values.get("host") or ""), private=bool(self._values.get("private_addresses")),
             timeouts=connection.timeouts, secrets=tuple(secret for secret in secrets if len(secret) > 3),
         )  # fmt: skip
-        self._capacity = connection.limits.sessions
 
     @property
     def capacity(self) -> int:

@@ -63,7 +63,9 @@ class Line:
         self.timeouts = timeouts
         self._host = host.rstrip("/") if "://" in host or not host else f"https://{host.rstrip('/')}"
         self._private = private
-        self._secrets = tuple(sorted({form for one in secrets for form in (one, quote(one, safe=""))}, key=len)[::-1])
+        self._given = secrets
+        self._secrets: tuple[str, ...] = ()
+        self.hide()
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, request: Request, crossing: Crossing | None = None) -> Answer:
@@ -92,6 +94,11 @@ class Line:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
         return flight
+
+    def hide(self, *secrets: str) -> None:
+        """Mask these too, such as a token; those of before are forgotten."""
+        known = [one for one in (*self._given, *secrets) if one]
+        self._secrets = tuple(sorted({form for one in known for form in (one, quote(one, safe=""))}, key=len)[::-1])
 
     async def close(self) -> None:
         if self._session is not None:

@@ -168,10 +168,14 @@ def _chunks(recipients: tuple[str, ...], most: int | None) -> list[tuple[str, ..
 
 def _alone(parcel: Parcel, content: bytes) -> list[tuple[str, ...]]:
     """Where a request needs somebody in To, blind copies that nobody visible leads get a request each."""
-    visible = {box.email.casefold() for name in (b"to", b"cc") for box in _boxes(split(content)[0], name)}
-    if visible.isdisjoint(recipient.casefold() for recipient in parcel.recipients):
+    if _shown(content).isdisjoint(recipient.casefold() for recipient in parcel.recipients):
         return [(recipient,) for recipient in parcel.recipients]
     return [parcel.recipients]
+
+
+def _shown(content: bytes) -> set[str]:
+    """The addresses that To and Cc name."""
+    return {box.email.casefold() for name in (b"to", b"cc") for box in _boxes(split(content)[0], name)}
 
 
 def content_of(message: Message) -> bytes:
@@ -181,7 +185,8 @@ def content_of(message: Message) -> bytes:
 
 def with_bcc(letter: Letter) -> bytes:
     """The content with a Bcc field for those whom no field shows: for providers that read recipients from there."""
-    hidden = ", ".join(box.email for box in letter.parts.bcc)
+    shown = _shown(letter.content)
+    hidden = ", ".join(recipient for recipient in letter.recipients if recipient.casefold() not in shown)
     return f"Bcc: {hidden}\r\n".encode() + letter.content if hidden else letter.content
 
 

@@ -22,6 +22,7 @@ from secondpost.service.diagnosis import diagnose
 from secondpost.service.line import Line
 from secondpost.service.routes import Routes
 from secondpost.service.submit import Draft, Submit, lease_of
+from secondpost.service.tokens import made
 from secondpost.service.trial import Trials
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
@@ -98,7 +99,7 @@ class Connections:
 
     async def _line(self, connection: Connection) -> Line:
         limiter = limits.Limiter(limits=connection.limits)
-        line = Line(connection, self.find(connection.mailer)(connection), limiter=limiter)
+        line = Line(connection, made(self.find, connection, self.store), limiter=limiter)
         await self.trials.restore(line)
         return line
 
@@ -304,7 +305,7 @@ class Connections:
 
     async def try_out(self, connection: Connection) -> dict[str, Any]:
         """Sign in with settings that are not kept (yet)."""
-        mailer = self.find(connection.mailer)(connection)
+        mailer = made(self.find, connection, self.store)
         try:
             return self._verdict(connection, await mailer.verify())
         finally:

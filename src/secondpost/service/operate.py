@@ -24,6 +24,7 @@ from secondpost.service.feedback import Feedback
 from secondpost.service.jobs import Jobs
 from secondpost.service.keys import USUAL, Keys
 from secondpost.service.sessions import Sessions
+from secondpost.service.sign_in import SignIns
 from secondpost.service.submit import Draft, Submit
 from secondpost.service.suppressions import Suppressions
 from secondpost.service.users import Role, Users
@@ -57,6 +58,7 @@ class Operations:
     sessions: Sessions = field(init=False)
     verification: Verification = field(init=False)
     feedback: Feedback = field(init=False)
+    sign_ins: SignIns = field(init=False)
     drills: Drills = field(init=False)
     views: Views = field(init=False)
     dashboard: Dashboard = field(init=False)
@@ -68,6 +70,7 @@ class Operations:
         self.sessions = Sessions(self.store, self.now)
         self.verification = Verification(self.store, self.connections, self.now)
         self.feedback = Feedback(self.store, self.worker, self.suppressions, self.now, self.url)
+        self.sign_ins = SignIns(self.store, self.worker, self.verification, self.now, self.url)
         self.drills = Drills(self.store, self.connections, self.submit)
         self.views = Views(self.store)
         self.dashboard = Dashboard(self.store, self.connections, self.verification)
@@ -116,6 +119,11 @@ class Operations:
     async def connections_remove(self, name: str, replacement: str | None = None) -> None:
         await self.connections.remove(name, replacement)
         await self.feedback.forget(name)
+
+    async def connections_connect(self, name: str) -> dict[str, str]:
+        """The page at which a person lets a connection in, and where it sends them back."""
+        self.connections.known(name)
+        return {"name": name, "url": await self.sign_ins.begin(name), "redirect": self.sign_ins.redirect}
 
     async def connections_webhook(self, name: str, renew: bool = False) -> dict[str, str]:
         """The URL at which the provider of a connection can tell what became of mail."""

@@ -97,6 +97,11 @@ class Trials:
             line.breaker = breaker.probe_failed(line.breaker, started=started, now=now)
         await self._keep(line, f"{line.breaker.state.value}: probed by signing in: {outcome.reply}")
 
+    async def try_now(self, line: Line) -> None:
+        """A person has mended it: its time need not be waited for."""
+        if line.breaker.state is breaker.State.OPEN:
+            await self._sign_in(line)
+
     async def stop(self) -> None:
         for task in list(self._running.values()):
             task.cancel()
