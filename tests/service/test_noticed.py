@@ -39,6 +39,7 @@ async def test_warnings_and_faults_are_kept_once_with_how_often(office, noticed)
 async def test_what_is_told_elsewhere_or_to_one_person_only_is_not_kept(office, noticed):
     logging.getLogger("secondpost.app").warning("set up the web admin: /join/canary-secret")
     logging.getLogger("secondpost.service.trial").warning("connection main: breaker open")
+    logging.getLogger("secondpost.service.housekeeping").warning("a worker died")
     logging.getLogger("another.library").error("something")
     await noticed.keep()
     assert await events(office) == []

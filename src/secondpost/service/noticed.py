@@ -13,7 +13,8 @@ from secondpost.store.base import Store
 
 MOST = 20  # different ones of one round; the rest is only counted
 FROM = tuple(f"secondpost.{part}" for part in ("admin", "entrypoints", "mailers", "service", "store"))
-TOLD_ELSEWHERE = frozenset({"secondpost.service.trial", "secondpost.service.drill"})  # they write events themselves
+# Their warnings are events already.
+TOLD_ELSEWHERE = frozenset({f"secondpost.service.{part}" for part in ("drill", "housekeeping", "trial")})
 KINDS = {
     "fault": "Faults", "warning": "Warnings", "breaker": "Breakers", "verify": "Signing in", "drill": "Drills",
     "lapse": "Workers that died", "policy": "Policies", "doubt": "Doubts", "person": "Done by people",
@@ -29,9 +30,9 @@ class Handler(logging.Handler):
         self.noted: Counter[tuple[str, str, str]] = Counter()  # kind, connection, text
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not record.name.startswith(FROM) or record.name in TOLD_ELSEWHERE:
-            return
         kind = "fault" if record.levelno >= logging.ERROR else "warning"
+        if not record.name.startswith(FROM) or (kind == "warning" and record.name in TOLD_ELSEWHERE):
+            return
         error = record.exc_info[1] if record.exc_info else None
         why = f" ({type(error).__name__})" if error is not None else ""
         reference = getattr(record, "reference", "")
