@@ -156,6 +156,14 @@ def test_a_wrong_setting_is_told_and_may_not_stand_beside_a_file():
         secondpost.open("secondpost.toml", primary="smtp://127.0.0.1:1")
 
 
+def test_without_any_setting_nothing_is_sent_into_the_void(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(secondpost.ConfigError, match="Nothing says how to send"):
+        secondpost.open()
+    monkeypatch.setenv("SECONDPOST_PRIMARY", "smtp://127.0.0.1:1")
+    assert secondpost.open().from_email == ""
+
+
 def test_a_file_is_read(tmp_path, primary):
     file = tmp_path / "secondpost.toml"
     file.write_text(f'primary = "smtp://127.0.0.1:{primary.port}"\n')
@@ -208,7 +216,9 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0
 assert post.send(to="c@example.net", text="parent again").accepted
 """
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            [sys.executable, "-Wignore", "-c", script], capture_output=True, text=True, timeout=30, check=False
+        )
         assert (done.returncode, done.stderr) == (0, "")
     assert [copy.recipients[0][0] for copy in primary.mail] == ["a", "a", "b", "c"]
     assert primary.violations == []

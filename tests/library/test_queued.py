@@ -144,7 +144,9 @@ post = secondpost.open(primary="smtp://127.0.0.1:{primary.port}", queue="{tmp_pa
 asyncio.run(post.send(to="a@example.net", text="one"))
 asyncio.run(post.send(to="a@example.net", text="two"))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [sys.executable, "-Wignore", "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
     assert "ended without closing it. Nothing was queued" in done.stderr
 
 
@@ -195,6 +197,8 @@ if child == 0:
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 assert post.send(to="c@example.net", text="parent again").queued
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        [sys.executable, "-Wignore", "-c", script], capture_output=True, text=True, timeout=30, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert sorted(copy.recipients[0][0] for copy in primary.mail) == ["a", "c"]

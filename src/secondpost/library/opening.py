@@ -101,6 +101,11 @@ def _load(file: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> C
         environ["SECONDPOST_CONFIG"] = os.devnull
     found = config.load(file=Path(file) if file is not None else None, environ=environ, overrides=settings)
     found.require()
+    if not (found.locked("primary") or found.locked("connections")):
+        raise ConfigError(
+            "Nothing says how to send: give primary=DSN, a file, or the url of a gateway; or SECONDPOST_PRIMARY in the "
+            "environment. Nothing was opened."
+        )
     return found
 
 

@@ -185,7 +185,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"primery": "smtp://a"}, "Unknown options 'primery'. The mode direct knows primary, backup"),
     ({"mode": "submit"}, 'needs "url"'),
     ({"mode": "submit", "url": "http://127.0.0.1:1"}, "wants a key"),
-    ({"mode": "outbox", "primary": "smtp://a"}, "who delivers"),
+    ({"mode": "outbox", "database": "default"}, "Nothing says how to send"),
+    ({}, "Nothing says how to send"),
     ({"primary": "smtp//a"}, "connection"),
 ]
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PATH = "secondpost.contrib.django.EmailBackend"
 PATHS = (PATH, "secondpost.contrib.django.backend.EmailBackend")
 
+QUEUE = "secondpost-outbox"  # the worker's folder, where it runs, when it delivers by itself
 _OWN = ("primary", "backup", "config", "connections", "routes", "priority")
 _GATEWAY = ("url", "key")
 _MODES: dict[str, tuple[str, ...]] = {
@@ -56,11 +57,8 @@ def _read(text: str) -> Options:
         raise ImproperlyConfigured(f"Unknown options {told}. The mode {mode} knows {', '.join(_MODES[mode])}.")
     if mode == "submit" and not given.get("url"):
         raise ImproperlyConfigured('The mode submit needs "url", the address of the gateway.')
-    if mode == "outbox" and not (given.get("url") or given.get("queue")):
-        raise ImproperlyConfigured(
-            'The mode outbox needs to know who delivers: "url" and "key" of a gateway, or "queue", a folder for the '
-            "worker, with primary and backup."
-        )
+    if mode == "outbox" and not given.get("url"):
+        given.setdefault("queue", QUEUE)
     database = given.pop("database", "default")
     has_backup = mode == "submit" or "url" in given or "config" in given or bool(given.get("backup"))
     return Options(mode, database, _post(given), has_backup)
