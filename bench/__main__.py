@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from bench import backlog, failover, footprint, http, latency, relay, sendmail, slowdisk, slowlink
+from bench import backlog, failover, footprint, http, latency, log, relay, sendmail, slowdisk, slowlink
 from bench.postfix import Postfix
 from bench.report import Section, progress, write
 
@@ -26,6 +26,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "slowlink": slowlink.measure,
     "slowdisk": slowdisk.measure,
     "backlog": backlog.measure,
+    "log": log.measure,
     "footprint": footprint.measure,
     "sendmail": sendmail.measure,
 }

@@ -12,8 +12,9 @@ from secondpost.core.message import Message
 from secondpost.errors import KeyProblem, StoreCorrupt, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from secondpost.store.base import Query
 from secondpost.store.memory import MemoryStore
+from secondpost.store.migrate import migrations
 from secondpost.store.sqlite import SqliteStore, connections, engine
-from secondpost.store.statements import FOLDER, statements
+from secondpost.store.statements import statements
 from tests.store.conftest import Spawn
 from tests.store.samples import WORKER, message_id, record, submission
 
@@ -391,7 +392,8 @@ def unbound(sql: str) -> dict[str, None] | list[None]:
 
 def test_f38_claiming_goes_from_message_to_message():
     db = apsw.Connection(":memory:")
-    db.execute((FOLDER / "sqlite/migrations/0001_start.sql").read_text())
+    for _, step in migrations():
+        db.execute(step)
     plan = [
         str(step) for *_, step in db.execute("EXPLAIN QUERY PLAN " + statements("sqlite/queue")["lease"], [None] * 4)
     ]
@@ -400,7 +402,8 @@ def test_f38_claiming_goes_from_message_to_message():
 
 def test_f38_every_statement_finds_its_rows_by_an_index():
     db = apsw.Connection(":memory:")
-    db.execute((FOLDER / "sqlite/migrations/0001_start.sql").read_text())
+    for _, step in migrations():
+        db.execute(step)
     for name in ("spells", "mentions", "withheld_as"):
         db.create_scalar_function(name, lambda *_: True, 1 + (name != "withheld_as"))
     scans = {

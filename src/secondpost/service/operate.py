@@ -180,11 +180,16 @@ class Operations:
         return [rfc5322.id_text(row.id) for row in rows]
 
     async def log_counts(self, **filters: Any) -> dict[str, tuple[int, bool]]:
-        """How many there are of each standing, as far as a moment shows; and whether there may be more."""
-        return {
-            word: await self.store.count(present.query({**filters, "status": word, "limit": COUNTED}))
-            for word in present.LABELS
-        }
+        """How many there are of each standing, as far as a moment shows; and whether there may be more.
+
+        Where only dates narrow, each standing has its index; else the newest that match are looked at for all of them.
+        """
+        asked = {**filters, "limit": COUNTED}
+        if not filters.keys() - {"since", "until", "status"}:
+            queries = {word: present.query(asked | {"status": word}) for word in present.LABELS}
+            return {word: await self.store.count(query) for word, query in queries.items()}
+        found = await self.store.look(present.query(asked | {"status": ""}))
+        return {word: (count, found.before is not None) for word, count in present.tally(found.rows).items()}
 
     async def log_delete(self, ids: list[str]) -> dict[str, Any]:
         """Entries with their content are gone for good; those with an open delivery stay."""

@@ -130,6 +130,15 @@ def standing(it: LogRow) -> str:
     return next(name for name in LABELS if word in WORDS[name][0])
 
 
+def tally(rows: Sequence[LogRow]) -> dict[str, int]:
+    """How many of these messages have a delivery of each standing."""
+    return {word: sum(_has(row, *WORDS[word]) for row in rows) for word in LABELS}
+
+
+def _has(it: LogRow, states: tuple[State, ...], withheld: str) -> bool:
+    return not {*states}.isdisjoint(it.states) and withheld in ("", withheld_as(it.withheld))
+
+
 def status(states: Sequence[State]) -> str:
     """One word for a message: what most needs to be known of its deliveries."""
     for state in (

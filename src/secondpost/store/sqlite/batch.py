@@ -20,6 +20,7 @@ ACCEPT, START, RECORD, OTHER = range(4)  # the order in which a run writes them
 
 LARGE = 16 * 2**20  # bytes of content in one statement: bounds memory
 
+BACKUP, TROUBLE = "/backup", "/trouble"  # marks beside the connections in `carried` (see the migration 0002)
 CONTENT_PLACE = b"content/%d"
 TRANSCRIPT_PLACE = b"attempt/%d/transcript"
 
@@ -127,7 +128,7 @@ class Batch:
         for number in it.numbers:
             run.starts.append((it.message, number, it.worker, it.fence, it.attempt, it.connection, now))
         if it.message <= self.indexed:
-            run.late.append((it.connection, it.message))
+            run.late += [(it.connection, it.message), (BACKUP, it.message)]
 
     def _record(self, run: Run, it: Record) -> None:
         if it.attempt:
@@ -137,7 +138,7 @@ class Batch:
                 [telling(change) for change in it.changes], it.note, transcript,
             ))  # fmt: skip
             if it.message <= self.indexed:
-                run.late.append((it.connection, it.message))
+                run.late += [(mark, it.message) for mark in (it.connection, BACKUP, TROUBLE)]
         if it.report is not None:
             self._accept(run, it.report)
         for change in it.changes:

@@ -239,6 +239,7 @@ class Engine:
             reach = (value(db, SQL["indexed"]), last)
             db.execute(SQL["index_words"], reach)
             db.execute(SQL["index_carried"], reach)
+            db.execute(SQL["index_marks"], reach)
             db.execute(SQL["index_done"], (last,))
             self.batch.indexed = last
         return count

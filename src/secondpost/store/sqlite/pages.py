@@ -14,7 +14,7 @@ from secondpost.core.delivery import State
 from secondpost.core.ids import new_id
 from secondpost.core.priority import Priority
 from secondpost.store.base import Found, LogRow, Query
-from secondpost.store.sqlite.batch import CONTENT_PLACE
+from secondpost.store.sqlite.batch import BACKUP, CONTENT_PLACE, TROUBLE
 from secondpost.store.sqlite.rows import encode, fetch, ms, value, when
 from secondpost.store.statements import statements
 from secondpost.store.vault import Vault
@@ -22,14 +22,13 @@ from secondpost.store.words import hint, match, says
 
 _SQL = statements("sqlite/log")
 
-MOMENT = 0.05  # seconds
-_FIRST, _FIRST_OPENED = 1000, 30  # messages of the first window; when each must be opened
-_WIDER = 4  # times: the next window, when there is time for it
+MOMENT = 0.03  # seconds
+_FIRST, _FIRST_OPENED = 200, 20  # messages of the first window; when each must be opened
+_WIDER, _WIDER_INDEXED = 4, 16  # times: the next window, when there is time for it; when an index knows what is in it
 _ALWAYS = 2**63 - 1
 _NEVER = 2**53  # milliseconds; new_id gives the highest id for it
 _DAY = 86_400_000
 _MANY = 5000
-_LOOK = 1000
 _WAYS = {State.LEASED: "page_leased", State.SENDING: "page_leased", State.ACCEPTED: "page_all", None: "page_all"}
 
 
@@ -51,23 +50,24 @@ def _look(db: apsw.Connection, query: Query, vault: Vault, moment: float) -> tup
     ends = time.monotonic() + moment
     asked = _asked(query)
     floor = max(asked["after"], (value(db, _SQL["oldest"]) or 0) - 1)
-    before = asked["before"]
+    before = (value(db, _SQL["newest"], (asked["before"], 0)) or 0) + 1
     first = _FIRST_OPENED if query.head or query.content else _FIRST
     after = value(db, _SQL["newest"], (before, first)) or 0
+    index = False  # words that many messages have are soon found among the newest; FTS5 would gather all of them
+    wider = _WIDER_INDEXED if asked["match"] or asked["mark"] else _WIDER
     found: list[int] = []
     while before > floor + 1:
         begun = time.monotonic()
         after = max(after, floor)
-        found += _window(
-            db, query, vault, asked | {"after": after, "before": before, "limit": query.limit - len(found)}
-        )
+        window = {"after": after, "before": before, "limit": query.limit - len(found), "index": index}
+        found += _window(db, query, vault, asked | window)
         if len(found) >= query.limit:
             return found, found[-1]
         took, left = time.monotonic() - begun, ends - time.monotonic()
         if took > left:
             return found, after + 1 if after > floor else None
-        width = (before - after) * (_WIDER if took * _WIDER < left else 1)
-        before, after = after + 1, after + 1 - width
+        width = (before - after) * (wider if took * _WIDER < left else 1)
+        before, after, index = after + 1, after + 1 - width, True
     return found, None
 
 
@@ -75,24 +75,22 @@ def _window(db: apsw.Connection, query: Query, vault: Vault, asked: dict[str, An
     """The newest ids in a window. One walk for each state asked for, put together."""
     opened = bool(query.head or query.content)
     walked = asked | {"limit": _ALWAYS} if opened else asked
-    found = {message for state in query.states or (None,) for message in _walk(db, query, walked | {"state": state})}
+    found = {message for state in query.states or (None,) for message in _walk(db, walked | {"state": state})}
     newest = sorted(found, reverse=True)
     if opened:
         newest = [message for message in newest if _says(db, vault, message, query)]
     return newest[: asked["limit"]]
 
 
-def _walk(db: apsw.Connection, query: Query, asked: dict[str, Any]) -> list[int]:
+def _walk(db: apsw.Connection, asked: dict[str, Any]) -> list[int]:
     """The way that is shortest for what is asked. What a search index does not reach yet is walked."""
     state = asked["state"]
     way = _WAYS.get(state, "page_odd")
-    index = "page_matching" if asked["match"] else "page_carried" if query.connection else None
+    index = "page_matching" if asked["match"] else "page_carried" if asked["mark"] else None
     narrow = way == "page_leased" or (way == "page_odd" and not value(db, _SQL["many_odd"], (state, _MANY)))
-    if index is None or narrow:
+    if index is None or narrow or not asked["index"]:
         return _ids(db, way, asked)
     reach = value(db, _SQL["indexed"])
-    if asked["match"]:  # words that many messages have are soon found among the newest; FTS5 would gather all of them
-        reach = min(reach, value(db, _SQL["newest"], (asked["before"], _LOOK)) or 0)
     fresh = _ids(db, way, asked | {"after": max(asked["after"], reach)})
     left = {"before": min(asked["before"], reach + 1), "limit": asked["limit"] - len(fresh)}
     if asked["match"]:
@@ -111,6 +109,7 @@ def _asked(query: Query) -> dict[str, Any]:
         "until": until,
         "withheld": query.withheld or None,
         "connection": query.connection or None,
+        "mark": BACKUP if query.by_backup else TROUBLE if query.error else query.connection or None,
         "by_backup": query.by_backup or None,
         "client": query.client or None,
         "error": query.error or None,

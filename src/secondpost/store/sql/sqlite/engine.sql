@@ -53,5 +53,14 @@ SELECT connection, message FROM delivery
 WHERE message > ? AND message <= ? AND connection IS NOT NULL
 ORDER BY connection, message;
 
+-- index_marks: those that the backup may have taken, and those that had trouble (see the migration 0002).
+INSERT OR IGNORE INTO carried (connection, message)
+SELECT '/backup', message FROM delivery JOIN route ON route.id = delivery.route
+WHERE message > ?1 AND message <= ?2 AND connection <> names ->> 0
+UNION ALL
+SELECT '/trouble', message FROM attempt
+WHERE message > ?1 AND message <= ?2
+    AND EXISTS (SELECT 1 FROM json_each(outcomes) WHERE value ->> 'kind' <> 'accepted');
+
 -- index_done: the index reaches this message.
 UPDATE meta SET value = ? WHERE name = 'indexed';

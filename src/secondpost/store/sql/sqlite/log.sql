@@ -49,9 +49,9 @@ WHERE worker IS NOT NULL AND delivery.state = :state AND {narrow}
 ORDER BY delivery.message DESC
 LIMIT :limit;
 
--- page_carried: along the index of connections. What a delivery was carried by may have changed since: it is asked again.
+-- page_carried: along the index of connections and marks. What a delivery was carried by may have changed since: it is asked again.
 SELECT id FROM carried CROSS JOIN message ON message.id = carried.message
-WHERE carried.connection = :connection AND carried.message < :before AND carried.message > :after AND {narrow}
+WHERE carried.connection = :mark AND carried.message < :before AND carried.message > :after AND {narrow}
 ORDER BY carried.message DESC
 LIMIT :limit;
 
