@@ -82,7 +82,7 @@ async def test_policies_and_the_rest_are_taken_up(tmp_path):
         desk = core.operations.connections.desk
         assert desk.policies[Priority.NORMAL].expires == timedelta(hours=3)
         assert (desk.do_not_send, core.worker.concurrency, len(desk.rules)) == (True, 3, 1)
-        assert (core.housekeeping.nondelivery.enabled, core.housekeeping.content_kept) == (False, timedelta(days=1))
+        assert (core.housekeeping.nondelivery.enabled, core.operations.retention.show()["content"]) == (False, 1)
         assert logging.getLogger().level == logging.ERROR
 
 

@@ -9,7 +9,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from secondpost.service.keys import PREFIX, Keys
 from secondpost.service.ladder import Ladder
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.operate import Operations
+from secondpost.service.retention import CONTENT, ENTRIES, Retention
 from secondpost.service.routes import Routes
 from secondpost.service.submit import Submit, utc_now
 from secondpost.service.suppressions import Suppressions
@@ -73,7 +74,7 @@ class Core:
         self.worker.policies.update(config.policies)  # all parts share this one table
         self.worker.concurrency = config.worker.concurrency
         self.housekeeping.nondelivery.enabled = config.non_delivery_reports
-        self.housekeeping.content_kept, self.housekeeping.log_kept = _kept(config)
+        self.operations.retention.configure(*_retention(config))
         self.config = config
 
     async def close(self) -> None:
@@ -97,7 +98,6 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     hostname = config.smtp.hostname or socket.getfqdn()
     desk = Desk(policies=policies, do_not_send=config.do_not_send)
     routes = Routes(store, desk, _matcher(), _rules(config), origin=config.origin("routes"))
-    content_kept, log_kept = _kept(config)
     worker = Worker(
         name=worker_name(),
         store=store,
@@ -126,13 +126,13 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     housekeeping = Housekeeping(
         store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=utc_now,
         ladder=Ladder(store, worker, policies, utc_now), boot=boot_id(),
-        content_kept=content_kept, log_kept=log_kept,
     )  # fmt: skip
     operations = Operations(
         store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config),
-        smtp=_smtp(config),
+        smtp=_smtp(config), retention=Retention(store, utc_now, *_retention(config)),
     )  # fmt: skip
     housekeeping.others = (
+        (operations.retention.purge, 600.0), (operations.retention.forget, 30.0),
         (operations.drills.tend, 5.0), (operations.verification.daily, 60.0),
         (credentials.keep_counts, 1.0), (keys.keep_counts, 1.0),
         (operations.sign_ins.renew, 60.0),
@@ -144,9 +144,10 @@ def _rules(config: Config) -> tuple[routing.Rule, ...]:
     return tuple(routing.parse(rule) for rule in config.routes)
 
 
-def _kept(config: Config) -> tuple[timedelta, timedelta]:
-    """How long content and entries of finished mail are kept."""
-    return timedelta(days=config.log.content_days), timedelta(days=config.log.retention_days)
+def _retention(config: Config) -> tuple[dict[str, int], dict[str, str]]:
+    """How many days mail is kept, as far as the configuration says; and where that is fixed."""
+    days = {CONTENT: config.log.content_days, ENTRIES: config.log.retention_days}
+    return days, {name: config.origin(name) for name in days if config.locked(name)}
 
 
 def _smtp(config: Config) -> str:

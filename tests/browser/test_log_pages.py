@@ -28,6 +28,8 @@ def test_the_log_is_accessible_and_narrow(scheme, tmp_path, primary, backup, vis
         ):
             page.goto(f"/log{path}")
             _look(page, scheme, f"log-{name}")
+        page.goto("/settings/log")
+        _look(page, scheme, "log-settings")
         page.goto("/log?q=anna")
         page.get_by_label("All that match").check()
         page.get_by_role("button", name="Delete").click()

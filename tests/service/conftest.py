@@ -301,7 +301,6 @@ def make_office() -> Office:
     housekeeping = Housekeeping(
         store=store, worker=worker, submit=submit, nondelivery=nondelivery, policies=policies, now=clock,
         ladder=Ladder(store, worker, policies, clock), boot="boot-1",
-        content_kept=timedelta(days=7), log_kept=timedelta(days=30),
     )  # fmt: skip
     office = Office(
         store, worker, desk, submit, Trials(store, worker, clock), credentials, nondelivery, housekeeping, clock,

@@ -163,22 +163,6 @@ async def test_what_the_limits_have_counted_is_kept_and_only_when_it_changed(off
     assert (await office.store.get(LIMITER, "primary"))["counts"]["day"][1] == 2
 
 
-# Retention ------------------------------------------------------------------------------------------------------------
-
-
-async def test_content_goes_before_the_entry_and_open_mail_keeps_both(office):
-    done = await office.send()
-    open_ = await doubtful(office)
-    office.clock.forward(days=8)
-    await office.housekeeping.purge()
-    assert await office.store.content(done) is None
-    assert await office.store.entry(done) is not None
-    office.clock.forward(days=23)
-    await office.housekeeping.purge()
-    assert await office.store.entry(done) is None
-    assert await office.store.content(open_) is not None
-
-
 # The rhythm -----------------------------------------------------------------------------------------------------------
 
 

@@ -88,6 +88,8 @@ TABLE = {
     # Settings
     "GET /settings/general": Permission.CONFIGURE,
     "POST /settings/general": Permission.CONFIGURE,
+    "GET /settings/log": Permission.CONFIGURE,
+    "POST /settings/log": Permission.CONFIGURE,
     "GET /settings/connections": Permission.CONFIGURE,
     "GET /settings/connections/new": Permission.CONFIGURE,
     "POST /settings/connections/new": Permission.CONFIGURE,

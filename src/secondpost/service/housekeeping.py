@@ -40,8 +40,6 @@ class Housekeeping:
     policies: dict[Priority, Policy]
     now: Callable[[], datetime]
     boot: str
-    content_kept: timedelta
-    log_kept: timedelta
     alone: bool = True
     others: tuple[tuple[Callable[[], Awaitable[object]], float], ...] = ()  # duties that others see to
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -58,7 +56,6 @@ class Housekeeping:
             (self.doubts, 1.0),
             (self.expire, 5.0),
             (self.leases, LEASE_TIME.total_seconds() / 4),
-            (self.purge, 600.0),
             *self.others,
         )
         self._tasks = [asyncio.create_task(self._every(rhythm, duty)) for duty, rhythm in duties]
@@ -134,13 +131,3 @@ class Housekeeping:
                     for message, numbers in overdue
                 ]
             )
-
-    async def purge(self) -> None:
-        """Drop content and log entries whose time is over."""
-        now = self.now()
-        while any(
-            await self.store.purge(
-                content_before=now - self.content_kept, log_before=now - self.log_kept, now=now, limit=BATCH
-            )
-        ):
-            await asyncio.sleep(0)

@@ -23,6 +23,7 @@ from secondpost.service.drill import Drills
 from secondpost.service.feedback import Feedback
 from secondpost.service.jobs import Jobs
 from secondpost.service.keys import USUAL, Keys
+from secondpost.service.retention import Retention
 from secondpost.service.sessions import Sessions
 from secondpost.service.sign_in import SignIns
 from secondpost.service.submit import Draft, Submit
@@ -51,6 +52,7 @@ class Operations:
     suppressions: Suppressions
     now: Callable[[], datetime]
     new_id: Callable[[], int]
+    retention: Retention
     url: str = ""  # how people reach the web admin
     smtp: str = ""  # how apps reach the gateway, host:port; empty where it does not listen
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # what runs on its own for a person ends now
@@ -81,6 +83,7 @@ class Operations:
         """Read what is kept in the store, once it is open."""
         parts = (
             self.credentials, self.keys, self.suppressions, self.connections, self.connections.routes, self.drills,
+            self.retention,
         )  # fmt: skip
         for part in parts:
             await part.load()

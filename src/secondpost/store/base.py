@@ -323,8 +323,8 @@ class Queue(Protocol):
         """Drop content, then whole log entries, of messages that are all final and older: (contents, entries)."""
         ...
 
-    async def drop(self, messages: Sequence[int]) -> list[int]:
-        """Drop these entries whole, content included; those with an open delivery stay. Returns what was dropped."""
+    async def drop(self, messages: Sequence[int], *, whole: bool = True) -> list[int]:
+        """Drop these entries `whole`, or only their content; those with an open delivery stay. Returns the dropped."""
         ...
 
 

@@ -241,9 +241,13 @@ class MemoryQueue:
         self._keys = {key: known for key, known in self._keys.items() if known[2] > now}
         return len(contents), len(entries)
 
-    async def drop(self, messages: Sequence[int]) -> list[int]:
+    async def drop(self, messages: Sequence[int], *, whole: bool = True) -> list[int]:
         found = sorted(set(messages) & self._entries.keys(), reverse=True)
         finished = [message for message in found if self._entries[message].final()]
+        if not whole:
+            finished = [message for message in finished if self._entries[message].content is not None]
         for message in finished:
-            del self._entries[message]
+            self._entries[message].content = None
+            if whole:
+                del self._entries[message]
         return finished

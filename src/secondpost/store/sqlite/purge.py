@@ -33,10 +33,14 @@ class SqlitePurge:
         await self._engine.write(lambda db: _drop_old(db, ms(now), ms(log_before), limit))
         return len(contents), len(entries)
 
-    async def drop(self, messages: Sequence[int]) -> list[int]:
-        asked = (encode(list(messages)),)
-        entries = await self._engine.read(lambda db: fetch(db, _SQL["entries_finished"], asked))
-        await self._drop_whole(entries)
+    async def drop(self, messages: Sequence[int], *, whole: bool = True) -> list[int]:
+        asked, what = (encode(list(messages)),), "entries_finished" if whole else "contents_finished"
+        entries = await self._engine.read(lambda db: fetch(db, _SQL[what], asked))
+        if whole:
+            await self._drop_whole(entries)
+        else:
+            for chunk in _chunks(entries):
+                await self._drop(chunk, "drop_contents")
         return [message for message, _ in entries]
 
     async def _drop_whole(self, entries: list[tuple[int, int | None]]) -> None:

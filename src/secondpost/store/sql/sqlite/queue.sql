@@ -121,6 +121,14 @@ WHERE id IN (SELECT value FROM json_each(?))
     )
 ORDER BY id DESC;
 
+-- contents_finished: the contents of those of these messages all of whose deliveries are final.
+SELECT message, tail FROM content
+WHERE message IN (SELECT value FROM json_each(?))
+    AND NOT EXISTS (
+        SELECT 1 FROM delivery WHERE delivery.message = content.message AND state IN ('waiting', 'leased', 'sending', 'unclear')
+    )
+ORDER BY message DESC;
+
 -- drop_words: what the search index knows of them.
 DELETE FROM search WHERE rowid IN (SELECT value FROM json_each(?));
 

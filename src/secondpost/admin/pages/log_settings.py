@@ -1,0 +1,55 @@
+"""Settings, Email Log: what is kept of mail, and how long.
+
+Rule: only what the gateway does stands here; what the file or the environment sets is shown locked.
+"""
+
+from starlette.responses import Response
+
+from secondpost.admin.pages.general import SAVED
+from secondpost.admin.visit import Form, Visit
+from secondpost.errors import WrongInput
+from secondpost.service.retention import CONTENT, ENTRIES, FOREVER
+
+PATH = "/settings/log"
+USUAL_CONTENT = 7
+SPANS = {1: "1 Day", 7: "1 Week", 30: "1 Month", 182: "6 Months", 365: "1 Year", FOREVER: "Forever"}
+
+
+async def show(visit: Visit) -> Response:
+    kept = visit.operations.retention.show()
+    return _page(visit, kept | {"logs": kept["content"] > 0})
+
+
+def _page(visit: Visit, kept: dict[str, object], *, error: str = "", status: int = 200) -> Response:
+    fixed = visit.operations.retention.fixed
+    return visit.render(
+        "log_settings.html", status=status, kept=kept, error=error, spans=SPANS, usual=USUAL_CONTENT,
+        fixed={"content": fixed.get(CONTENT, ""), "entries": fixed.get(ENTRIES, "")},
+    )  # fmt: skip
+
+
+async def save(visit: Visit) -> Response:
+    form, retention = await visit.form(), visit.operations.retention
+    kept = retention.show()
+    content = _days(form, "content", kept["content"] or USUAL_CONTENT) if form.checked("logs") else 0
+    content = kept["content"] if CONTENT in retention.fixed else content
+    entries = _days(form, "entries", kept["entries"])
+    never = form.raw("never").splitlines()
+    try:
+        await retention.change(content=content, entries=entries, never=never)
+    except WrongInput as error:
+        shown = {"content": content, "entries": entries, "never": never, "logs": content > 0}
+        return _page(visit, shown, error=str(error), status=422)
+    await visit.record(f"changed what the log keeps: content {content} days, entries {entries} days")
+    return visit.go(PATH, SAVED)
+
+
+def _days(form: Form, name: str, known: int) -> int:
+    """A number of days; what was not sent stays."""
+    text = form.text(name)
+    if not text:
+        return known
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
+
+
+PAGES = {f"GET {PATH}": show, f"POST {PATH}": save}

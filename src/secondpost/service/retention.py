@@ -1,0 +1,83 @@
+"""What is kept of finished mail, and how long: the settings of the Email Log, and their doing.
+
+Rule: what the file or the environment sets wins; mail that is not finished is never touched.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from secondpost.errors import WrongInput
+from secondpost.store.base import Query, Store
+
+KIND, NAME = "setting", "log"
+CONTENT, ENTRIES = "log.content_days", "log.retention_days"  # as the configuration calls them
+FOREVER = 36_500  # days
+BATCH = 500
+MOST_WORDS = 50
+
+
+@dataclass(slots=True)
+class Retention:
+    """`configured` has days by the names of settings; `fixed` says where those come from that cannot be changed here."""
+
+    store: Store
+    now: Callable[[], datetime]
+    configured: Mapping[str, int]
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    chosen: dict[str, int] = field(default_factory=dict)  # by a person
+    never: tuple[str, ...] = ()  # words of subjects: content of such mail is not kept
+    _seen: datetime | None = None  # what was accepted before has been looked through for them
+
+    async def load(self) -> None:
+        kept = await self.store.get(KIND, NAME) or {}
+        self.chosen = kept.get("days", {})
+        self.never = tuple(kept.get("never", ()))
+
+    @property
+    def days(self) -> dict[str, int]:
+        chosen = {name: days for name, days in self.chosen.items() if name not in self.fixed}
+        return {**self.configured, **chosen}
+
+    def configure(self, configured: Mapping[str, int], fixed: Mapping[str, str]) -> None:
+        """Take up another configuration."""
+        self.configured, self.fixed = configured, fixed
+
+    async def change(self, *, content: int, entries: int, never: Sequence[str]) -> None:
+        """Keep content and entries for so many days, and no content of mail whose subject has one of these words."""
+        words = tuple(dict.fromkeys(" ".join(line.split()) for line in never if line.strip()))
+        if not (0 <= content <= FOREVER and 1 <= entries <= FOREVER):
+            raise WrongInput("days", f"Days are whole numbers up to {FOREVER}. Nothing was saved.")
+        if len(words) > MOST_WORDS or any(len(line) > 200 for line in words):
+            raise WrongInput("never", f"At most {MOST_WORDS} lines of 200 characters. Nothing was saved.")
+        asked = {CONTENT: content, ENTRIES: entries}
+        chosen = self.chosen | {name: number for name, number in asked.items() if name not in self.fixed}
+        await self.store.put(KIND, NAME, {"days": chosen, "never": list(words)})
+        self.chosen, self.never, self._seen = chosen, words, None
+
+    async def purge(self) -> None:
+        """Drop content and log entries whose time is over."""
+        now = self.now()
+        days = self.days
+        content, entries = (now - timedelta(days=days[name]) for name in (CONTENT, ENTRIES))
+        more = True
+        while more:
+            more = any(await self.store.purge(content_before=content, log_before=entries, now=now, limit=BATCH))
+
+    async def forget(self) -> None:
+        """Drop the content of finished mail whose subject has the words, from the oldest on that was open last time."""
+        now = self.now()
+        for words in self.never:
+            await self._forget(Query(subject=words, since=self._seen, limit=BATCH))
+        if self.never:
+            self._seen = min([depth.oldest for depth in await self.store.depth()] + [now]) - timedelta(minutes=1)
+
+    async def _forget(self, query: Query) -> None:
+        while rows := await self.store.page(query):
+            await self.store.drop([row.id for row in rows], whole=False)
+            query = replace(query, before=rows[-1].id)
+
+    def show(self) -> dict[str, Any]:
+        days = self.days
+        return {"content": days[CONTENT], "entries": days[ENTRIES], "never": list(self.never)}
