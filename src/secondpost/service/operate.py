@@ -14,7 +14,7 @@ from typing import Any
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
 from secondpost.errors import ContentNotKept, SecondpostError
-from secondpost.service import compose, outstanding, present, routes, settings_file, suppressions
+from secondpost.service import compose, health, outstanding, present, routes, settings_file, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.dashboard import Dashboard
@@ -389,30 +389,7 @@ class Operations:
         return {"path": path}
 
     async def health(self) -> dict[str, Any]:
-        lines = self._check_connections()
-        vital = [await self._check_store(), self._check_sending()]
-        # A broken connection is what the backup is for: only when none is left is the gateway itself not well.
-        ok = all(check["ok"] for check in vital) and any(check["ok"] for check in lines)
-        return {"ok": ok, "checks": [*vital, *lines]}
-
-    async def _check_store(self) -> dict[str, Any]:
-        try:
-            await self.store.ready()
-        except SecondpostError as error:
-            return {"name": "store", "ok": False, "text": str(error)}
-        return {"name": "store", "ok": True, "text": "a message can be put on disk now"}
-
-    def _check_sending(self) -> dict[str, Any]:
-        if self.worker.suspended:
-            return {"name": "sending", "ok": False, "text": "paused: results cannot be written down; nothing is lost"}
-        return {"name": "sending", "ok": True, "text": f"{self.worker.room.count} messages on their way"}
-
-    def _check_connections(self) -> list[dict[str, Any]]:
-        return [
-            {"name": f"connection {row['name']}", "ok": row["state"] != "open", "text": f"breaker {row['state']}"}
-            for row in self.connections.show()
-            if row["enabled"]
-        ]
+        return await health.check(self.store, self.worker, self.connections)
 
 
 OPERATIONS = frozenset(

@@ -20,7 +20,7 @@ MOST_WORDS = 50
 
 @dataclass(slots=True)
 class Retention:
-    """`configured` has days by the names of settings; `fixed` says where those come from that cannot be changed here."""
+    """`configured` has days by the names of settings; `fixed` says where those come from that have to stay."""
 
     store: Store
     now: Callable[[], datetime]
