@@ -197,8 +197,8 @@ def test_a_log_in_is_made_shown_once_listed_and_revoked(run, ask, gateway):
     assert "sp_1" in run("credentials", "add", "web", "--sender", "@x.org").output
     assert gateway.asked[-1][1] == {"name": "web", "senders": ["@x.org"]}
     assert "@x.org" in run("credentials", "list").output
-    run("credentials", "add", "web", "--per-minute", "10", "--per-hour", "100")
-    assert gateway.asked[-1][1] == {"name": "web", "senders": [], "per_minute": 10, "per_hour": 100}
+    run("credentials", "add", "web", "--per-minute", "10", "--per-day", "100")
+    assert gateway.asked[-1][1] == {"name": "web", "senders": [], "per_minute": 10, "per_day": 100}
     run("credentials", "add", "web", "--per-minute", "0", code=2)
     gateway.answers["credentials_list"] = [{"name": "web", "senders": [], "per_minute": 10, "per_hour": None}]
     assert "10 a minute" in run("credentials", "list").output

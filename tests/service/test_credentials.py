@@ -44,11 +44,11 @@ async def test_they_survive_a_restart(credentials):
 
 
 async def test_the_list_tells_all_but_the_secret(credentials):
-    await credentials.add("shop", ("a@example.com",), per_minute=10, per_hour=100)
+    await credentials.add("shop", ("a@example.com",), per_minute=10, per_hour=100, per_day=1000)
     await credentials.add("blog")
     assert credentials.list() == [
-        {"name": "blog", "senders": [], "per_minute": None, "per_hour": None},
-        {"name": "shop", "senders": ["a@example.com"], "per_minute": 10, "per_hour": 100},
+        {"name": "blog", "senders": [], "per_minute": None, "per_hour": None, "per_day": None},
+        {"name": "shop", "senders": ["a@example.com"], "per_minute": 10, "per_hour": 100, "per_day": 1000},
     ]
 
 
@@ -69,6 +69,19 @@ async def test_a_limit_that_is_none_is_refused(credentials, limit):
     with pytest.raises(SecondpostError, match="at least 1"):
         await credentials.add("shop", per_hour=limit)
     assert credentials.list() == []
+
+
+async def test_a_limit_that_does_not_exist_is_refused(credentials):
+    with pytest.raises(SecondpostError, match="no limit 'per_year'"):
+        await credentials.add("shop", per_year=5)
+
+
+async def test_a_day_has_its_limit_too(credentials):
+    await credentials.add("shop", per_day=1)
+    credentials.pace("shop", NOW)
+    with pytest.raises(Refusal, match="1 a day"):
+        credentials.pace("shop", NOW + timedelta(seconds=1))
+    credentials.pace("shop", NOW + timedelta(days=1))
 
 
 async def test_a_revoked_credential_is_worthless_at_once_also_for_sessions_that_are_open(credentials):

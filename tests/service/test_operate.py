@@ -56,7 +56,7 @@ def test_every_operation_is_public_and_says_so_by_its_name():
 async def test_all_answers_are_plain_data(office, operations):
     sent = await operations.send(sender="shop@example.com", to=["a@example.net"], subject="hi", text="hi")
     await office.rest()
-    await operations.credentials_add("shop", ["@example.com"], 5, 50)
+    await operations.credentials_add("shop", ["@example.com"], per_minute=5, per_hour=50)
     for name, fields in {
         "connections_list": {}, "connections_verify": {}, "backup_show": {}, "routes_list": {}, "queue": {},
         "log_list": {}, "log_show": {"id": sent["id"]}, "log_content": {"id": sent["id"]}, "credentials_list": {},
@@ -246,7 +246,7 @@ async def test_credentials_are_made_listed_and_revoked(operations):
     made = await operations.credentials_add("shop", ["@example.com"], per_minute=10)
     assert made["secret"].startswith("sp_")
     assert await operations.credentials_list() == [
-        {"name": "shop", "senders": ["@example.com"], "per_minute": 10, "per_hour": None}
+        {"name": "shop", "senders": ["@example.com"], "per_minute": 10, "per_hour": None, "per_day": None}
     ]
     await operations.credentials_revoke("shop")
     assert await operations.credentials_list() == []

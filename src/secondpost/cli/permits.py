@@ -14,6 +14,7 @@ _OPTIONS = (
     click.option("--sender", "senders", multiple=True, metavar="PATTERN", help="May send as this; else as any."),
     click.option("--per-minute", type=click.IntRange(1), metavar="N", help="Most messages in a minute; else any."),
     click.option("--per-hour", type=click.IntRange(1), metavar="N", help="Most messages in an hour; else any."),
+    click.option("--per-day", type=click.IntRange(1), metavar="N", help="Most messages in a day of UTC; else any."),
 )
 
 
@@ -33,7 +34,7 @@ def senders(row: Mapping[str, Any]) -> str:
 
 
 def rates(row: Mapping[str, Any]) -> str:
-    spans = (("per_minute", "a minute"), ("per_hour", "an hour"))
+    spans = (("per_minute", "a minute"), ("per_hour", "an hour"), ("per_day", "a day"))
     return ", ".join(f"{row[span]} {words}" for span, words in spans if row.get(span)) or "any"
 
 

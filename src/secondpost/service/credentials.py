@@ -80,15 +80,8 @@ class Credentials:
             return None
         return Client(name, tuple(kept["senders"]))
 
-    async def add(
-        self,
-        name: str,
-        senders: tuple[str, ...] = (),
-        *,
-        per_minute: int | None = None,
-        per_hour: int | None = None,
-    ) -> str:
-        """Make a credential and return its secret, which cannot be shown again."""
+    async def add(self, name: str, senders: tuple[str, ...] = (), **rates: int | None) -> str:
+        """Make a credential and return its secret, which cannot be shown again. `rates`: per_minute, per_hour, …"""
         if not name or not name.isprintable() or len(name) > 64:
             raise SecondpostError("A credential needs a name of 1 to 64 printable characters.")
         if name.startswith("key:"):
@@ -98,9 +91,9 @@ class Credentials:
         if name in self._known:
             raise SecondpostError(f"There is already a credential {name!r}. Revoke it first, or choose another name.")
         check_senders(senders)
-        pace.check(per_minute, per_hour)
+        limits = pace.checked(rates)
         secret = "sp_" + secrets.token_hex(20)
-        kept = {"digest": digest_of(secret), "senders": list(senders), "per_minute": per_minute, "per_hour": per_hour}
+        kept = {"digest": digest_of(secret), "senders": list(senders), **limits}
         await self.store.put(KIND, name, kept)
         await self.load()
         return secret
@@ -116,11 +109,5 @@ class Credentials:
 
     def list(self) -> list[dict[str, Any]]:
         return [
-            {
-                "name": name,
-                "senders": kept["senders"],
-                "per_minute": kept.get("per_minute"),
-                "per_hour": kept.get("per_hour"),
-            }
-            for name, kept in sorted(self._known.items())
+            {"name": name, "senders": kept["senders"], **pace.shown(kept)} for name, kept in sorted(self._known.items())
         ]

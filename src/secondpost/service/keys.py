@@ -85,20 +85,15 @@ class Keys:
         scopes: Collection[str] = USUAL,
         senders: Collection[str] = (),
         *,
-        per_minute: int | None = None,
-        per_hour: int | None = None,
         signing: bool = False,
+        **rates: int | None,
     ) -> dict[str, str]:
-        """Make a key and return its secret, which cannot be shown again."""
+        """Make a key and return its secret, which cannot be shown again. `rates`: per_minute, per_hour, …"""
         self._check(name, scopes)
         check_senders(senders)
-        pace.check(per_minute, per_hour)
-        kept: dict[str, Any] = {
-            "scopes": [scope for scope in SCOPES if scope in scopes],
-            "senders": list(senders),
-            "per_minute": per_minute,
-            "per_hour": per_hour,
-        }
+        limits = pace.checked(rates)
+        kept: dict[str, Any] = {"scopes": [scope for scope in SCOPES if scope in scopes], "senders": list(senders)}
+        kept |= limits
         shown = _signing() if signing else {"key": "sp_" + secrets.token_hex(20)}
         kept |= shown if signing else {"digest": digest_of(shown["key"])}
         await self.store.put(KIND, name, kept)
@@ -131,5 +126,5 @@ def _signing() -> dict[str, str]:
 
 
 def _row(name: str, kept: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {field: kept.get(field) for field in ("scopes", "senders", "per_minute", "per_hour")}
-    return {"name": name, **shown, "access_id": kept.get("access_id")}
+    shown = {field: kept.get(field) for field in ("scopes", "senders")}
+    return {"name": name, **shown, **pace.shown(kept), "access_id": kept.get("access_id")}

@@ -323,14 +323,8 @@ class Operations:
     async def suppressions_remove(self, addresses: list[str]) -> dict[str, Any]:
         return {"removed": await self.suppressions.remove(addresses)}
 
-    async def credentials_add(
-        self,
-        name: str,
-        senders: list[str] | None = None,
-        per_minute: int | None = None,
-        per_hour: int | None = None,
-    ) -> dict[str, Any]:
-        secret = await self.credentials.add(name, tuple(senders or ()), per_minute=per_minute, per_hour=per_hour)
+    async def credentials_add(self, name: str, senders: list[str] | None = None, **limits: Any) -> dict[str, Any]:
+        secret = await self.credentials.add(name, tuple(senders or ()), **limits)
         return {"name": name, "secret": secret}
 
     async def credentials_list(self) -> list[dict[str, Any]]:

@@ -14,6 +14,8 @@ from secondpost.core.connection import Limits
 from secondpost.errors import SecondpostError, TooMany
 from secondpost.store.base import Store
 
+SPANS = {"per_minute": "a minute", "per_hour": "an hour", "per_day": "a day"}  # of UTC
+
 
 @dataclass(slots=True)
 class Pace:
@@ -58,17 +60,24 @@ class Pace:
         self._limiters[name] = limits.take(limiter, now)
 
 
-def check(*numbers: int | None) -> None:
-    """Raises `SecondpostError` for a limit that is none."""
-    for limit in numbers:
+def checked(rates: Mapping[str, int | None]) -> dict[str, int | None]:
+    """A client's limits as its document keeps them. Raises `SecondpostError` for a limit that is none."""
+    for span, limit in rates.items():
+        if span not in SPANS:
+            raise SecondpostError(f"There is no limit {span!r}: use {', '.join(SPANS)}.")
         if limit is not None and (type(limit) is not int or limit < 1):
             raise SecondpostError("A limit is a whole number of messages, at least 1.")
+    return shown(rates)
+
+
+def shown(kept: Mapping[str, Any]) -> dict[str, int | None]:
+    """The limits among the fields of a client's document."""
+    return {span: kept.get(span) for span in SPANS}
 
 
 def _limits(kept: Mapping[str, Any]) -> Limits:
-    return Limits(per_minute=kept.get("per_minute"), per_hour=kept.get("per_hour"))
+    return Limits(per_minute=kept.get("per_minute"), per_hour=kept.get("per_hour"), per_day=kept.get("per_day"))
 
 
 def _words(limit: Limits) -> str:
-    spans = ((limit.per_minute, "a minute"), (limit.per_hour, "an hour"))
-    return ", ".join(f"{number} {span}" for number, span in spans if number)
+    return ", ".join(f"{number} {words}" for span, words in SPANS.items() if (number := getattr(limit, span)))

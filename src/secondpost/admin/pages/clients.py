@@ -10,6 +10,7 @@ from starlette.responses import Response
 from secondpost.admin.pages import access
 from secondpost.admin.visit import Form, Visit
 from secondpost.errors import SecondpostError, WrongInput
+from secondpost.service.pace import SPANS
 
 TITLES = {"credential": "SMTP credential", "key": "API key"}
 
@@ -36,7 +37,7 @@ async def _add(visit: Visit, kind: str) -> Response:
 async def _make(visit: Visit, kind: str, form: Form) -> dict[str, Any]:
     asked: dict[str, Any] = {
         "name": form.text(f"{kind}.name"), "senders": form.text(f"{kind}.senders").replace(",", " ").split(),
-        "per_minute": _number(form, kind, "per_minute"), "per_hour": _number(form, kind, "per_hour"),
+        **{span: _number(form, kind, span) for span in SPANS},
     }  # fmt: skip
     if kind == "credential":
         return await visit.operations.credentials_add(**asked)
