@@ -3,13 +3,12 @@
 import shutil
 import socket
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.gateway import ROOT
 
-UNIT = ROOT / "packaging/systemd/secondpost.service"
+UNITS = ROOT / "packaging/systemd"
 
 
 def test_systemd_hears_ready_then_alive_then_stopping(launch, tmp_path):
@@ -27,10 +26,13 @@ def test_systemd_hears_ready_then_alive_then_stopping(launch, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
-def test_the_unit_is_one_that_systemd_reads(tmp_path):
+def test_the_units_are_ones_that_systemd_reads(tmp_path):
     # The program is not installed here, and the rest is what counts.
-    text = UNIT.read_text().replace("/opt/secondpost/bin/secondpost", "/bin/true")
+    text = (UNITS / "secondpost.service").read_text().replace("/opt/secondpost/bin/secondpost", "/bin/true")
     (tmp_path / "secondpost.service").write_text(text)
-    command = ["systemd-analyze", "verify", "--man=no", str(Path(tmp_path) / "secondpost.service")]
+    shutil.copy(UNITS / "secondpost.socket", tmp_path)
+    (tmp_path / "secondpost.service.d").mkdir()
+    shutil.copy(UNITS / "credentials.conf", tmp_path / "secondpost.service.d")
+    command = ["systemd-analyze", "verify", "--man=no", tmp_path / "secondpost.service", tmp_path / "secondpost.socket"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert "secondpost.service" not in done.stderr, done.stderr
+    assert "secondpost" not in done.stderr, done.stderr

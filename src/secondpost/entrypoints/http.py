@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from secondpost.entrypoints import held
 from secondpost.entrypoints.http_protocol import Bounded
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.errors import ConfigError, StoreError
@@ -102,6 +103,8 @@ class HttpListener:
         self._task = asyncio.create_task(self._server.serve(sockets=[listener]))
 
     def _bind(self) -> socket.socket:
+        if (listener := held.take(self.host, self.port)) is not None:
+            return listener
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

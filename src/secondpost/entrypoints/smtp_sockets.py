@@ -9,6 +9,7 @@ import ssl
 
 from secondpost.config.kinds import Listener
 from secondpost.config.settings import Smtp
+from secondpost.entrypoints import held
 from secondpost.errors import ConfigError
 
 BACKLOG = 1024
@@ -20,7 +21,8 @@ async def bind(listener: Listener) -> list[socket.socket]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(listener.host, listener.port, type=socket.SOCK_STREAM)
         for family, *_, address in dict.fromkeys(found):
-            sockets.append(socket.create_server(address[:2], family=family, backlog=BACKLOG))
+            held_open = held.take(*address[:2])
+            sockets.append(held_open or socket.create_server(address[:2], family=family, backlog=BACKLOG))
             sockets[-1].setblocking(False)
     except OSError as error:
         for sock in sockets:
