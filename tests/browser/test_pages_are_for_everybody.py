@@ -11,6 +11,8 @@ from tests.gateway import Gateway
 
 PATHS = [
     "/dashboard",
+    "/reports",
+    "/reports?days=30&by=domain",
     "/queue",
     "/unclear",
     "/settings/general", "/settings/connections", "/settings/connections/new", "/settings/connections/{name}",

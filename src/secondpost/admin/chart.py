@@ -12,6 +12,7 @@ from secondpost.core.tally import Tally
 WIDTH, HEIGHT = 960.0, 160.0
 GAP = 0.18  # of a column
 LEAST = 2.0  # how high the smallest bar is
+MOST_NAMED = 7  # columns that all have their name below
 # From the bottom up; the words that people read.
 KINDS = {
     "primary": "sent by Primary", "backup": "sent by Backup", "unclear": "unclear", "failed": "failed",
@@ -51,6 +52,12 @@ class Chart:
         last = len(self.columns)
         starts = [column.start for column in self.columns] + [self.columns[-1].end]
         return [starts[last * place // 4] for place in range(5)]
+
+    @property
+    def few(self) -> list[Column]:
+        """Columns to name below: all of a week, else about every fifth part."""
+        every = 1 if len(self.columns) <= MOST_NAMED else -(-len(self.columns) // 5)
+        return self.columns[every // 2 :: every]
 
 
 def draw(

@@ -85,6 +85,9 @@ TABLE = {
     "GET /unclear": Permission.READ,
     "POST /unclear/arrived": Permission.OPERATE,
     "POST /unclear/send-again": Permission.OPERATE,
+    # Email Reports
+    "GET /reports": Permission.READ,
+    "GET /reports/csv": Permission.EXPORT,
     # Settings
     "GET /settings/general": Permission.CONFIGURE,
     "POST /settings/general": Permission.CONFIGURE,

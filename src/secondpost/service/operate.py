@@ -23,6 +23,7 @@ from secondpost.service.drill import Drills
 from secondpost.service.feedback import Feedback
 from secondpost.service.jobs import Jobs
 from secondpost.service.keys import USUAL, Keys
+from secondpost.service.reports import Reports
 from secondpost.service.retention import Retention
 from secondpost.service.sessions import Sessions
 from secondpost.service.sign_in import SignIns
@@ -64,6 +65,7 @@ class Operations:
     drills: Drills = field(init=False)
     views: Views = field(init=False)
     dashboard: Dashboard = field(init=False)
+    reports: Reports = field(init=False)
     domain_checks: DomainCheck = field(init=False)
     jobs: Jobs = field(init=False)
 
@@ -76,6 +78,7 @@ class Operations:
         self.drills = Drills(self.store, self.connections, self.submit)
         self.views = Views(self.store)
         self.dashboard = Dashboard(self.store, self.connections, self.verification)
+        self.reports = Reports(self.store)
         self.domain_checks = DomainCheck(self.connections)
         self.jobs = Jobs(self.store, self.messages_resend, self.now)
 

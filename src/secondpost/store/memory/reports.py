@@ -31,7 +31,7 @@ class MemoryReports(MemoryLog):
         counts: dict[str, Counter[str]] = {}
         times: dict[str, Counter[int]] = {}
         for entry in self._within(since, until):
-            if entry.submission.tag == "test" and entry.submission.notes:
+            if entry.submission.tag in ("test", "drill") and entry.submission.notes:
                 continue
             for row in entry.deliveries:
                 key = _key(entry, row, heading, since, step)

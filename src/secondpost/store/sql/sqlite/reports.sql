@@ -1,12 +1,12 @@
--- tally: deliveries of messages accepted in a time, counted under a heading, the largest first. The inner query counts each
--- time to acceptance apart, rounded to two digits, so that their middle can be told; the outer one puts them together.
+-- tally: deliveries of messages accepted in a slice of time, counted under a heading. The inner query counts each time to
+-- acceptance apart, cut to two digits, so that their middle can be told; the outer one puts them together.
 -- A test of one connection says nothing of the ways that mail takes: it is left out.
 SELECT
     key, sum(first), sum(other), sum(failed), sum(unclear), sum(waiting), sum(cancelled),
     json_group_object(ms, first + other) FILTER (WHERE ms IS NOT NULL)
 FROM (
     SELECT
-        key, ms, count(*) AS number,
+        key, ms,
         sum(state = 'accepted' AND is_first) AS first,
         sum(state = 'accepted' AND NOT is_first) AS other,
         sum(state IN ('rejected', 'expired')) AS failed,
@@ -36,14 +36,12 @@ FROM (
         CROSS JOIN route ON route.id = delivery.route
         LEFT JOIN attempt
             ON attempt.message = delivery.message AND attempt.fence = delivery.fence AND attempt.number = delivery.attempt
-        WHERE message.id > :after AND message.id < :before AND accepted >= :since AND accepted < :until
-            AND NOT (tag = 'test' AND notes <> '')
+        WHERE message.id > :after AND message.id < :before AND accepted >= :from AND accepted < :to
+            AND NOT (tag IN ('test', 'drill') AND notes <> '')
     )
     GROUP BY key, ms
 )
-GROUP BY key
-ORDER BY sum(number) DESC, key
-LIMIT :limit;
+GROUP BY key;
 
 -- last_attempts: of each connection, the last attempt that a provider took and the last that it did not. With max(),
 -- SQLite takes the other columns from the same row.
