@@ -23,7 +23,7 @@ T = TypeVar("T")
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
 _loop: asyncio.AbstractEventLoop | None = None
-_posts: list["Post"] = []
+_posts: set["Post"] = set()  # that may be open
 
 
 def _after_fork() -> None:
@@ -68,6 +68,7 @@ def _waiting(
 
     @functools.wraps(method)
     def wait(self: "Post", /, *given: P.args, **named: P.kwargs) -> T:
+        _posts.add(self)
         return run(method(self.inner, *given, **named))
 
     return wait
@@ -78,12 +79,15 @@ class Post:
 
     def __init__(self, inner: library.Post) -> None:
         self.inner = inner
-        _posts.append(self)
 
     send = _waiting(library.Post.send)
     find = _waiting(library.Post.find)
     start = _waiting(library.Post.start)
-    close = _waiting(library.Post.close)
+
+    def close(self) -> None:
+        """Finish what is under way and say good-bye. The next `send` opens it again."""
+        run(self.inner.close())
+        _posts.discard(self)
 
     def __enter__(self) -> Self:
         self.start()
@@ -108,7 +112,7 @@ open = _opening(opening.open)  # noqa: A001  # as secondpost.open
 
 def _at_exit() -> None:
     if _loop is not None:
-        for post in _posts:
+        for post in list(_posts):
             post.close()
 
 

@@ -191,6 +191,13 @@ def test_the_sync_door_serves_many_threads_at_once(primary, backup):
     assert sorted(copy.recipients[0] for copy in primary.mail) == sorted(f"{number}@example.net" for number in numbers)
 
 
+def test_a_post_that_is_closed_is_not_kept(primary):
+    with blocking.open(primary=f"smtp://127.0.0.1:{primary.port}", from_email="shop@example.com") as post:
+        assert post.send(to="anna@example.net", text="Hello").accepted
+        assert post in blocking._posts
+    assert post not in blocking._posts
+
+
 async def test_the_sync_door_may_be_called_from_a_running_loop_but_not_from_its_own(primary):
     with blocking.open(primary=f"smtp://127.0.0.1:{primary.port}", from_email="shop@example.com") as post:
         assert post.send(to="anna@example.net", text="Hello").accepted

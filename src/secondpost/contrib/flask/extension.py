@@ -20,6 +20,8 @@ from secondpost.library.result import Result
 
 logger = logging.getLogger(__name__)
 
+KEPT = 1000  # messages that were not sent: an app may run for long with sending suppressed
+
 _recorded: ContextVar[tuple[list[Any], ...]] = ContextVar("secondpost recorded", default=())
 
 
@@ -40,6 +42,7 @@ class State:
         ready, parts = handed(message)
         if self.suppress:
             self.outbox.append(message)
+            del self.outbox[:-KEPT]
             return None
         result = self.post.send(ready, **parts) if ready is not None else self.post.send(**parts)
         if result.is_lost:
