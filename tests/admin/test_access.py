@@ -95,6 +95,9 @@ async def test_an_admin_neither_ends_an_owners_session_nor_withdraws_an_owners_l
     assert (await browser.post("/settings/access/sessions/end", data={"id": session.id})).status_code == 403
     answer = await browser.post("/settings/access/links/withdraw", data={"email": "next@example.com"})
     assert answer.status_code == 403
+    data = {"user.email": "Next@example.com", "user.role": "viewer"}  # a new link would end the one before
+    assert (await browser.post("/settings/access/users", data=data)).status_code == 403
+    assert [one.role for one in await admin.operations.users.invited()] == [Role.OWNER]
     assert len(await admin.operations.users.invited()) == 1
     assert (await owner.get("/account")).status_code == 200
 

@@ -1,9 +1,11 @@
 """The Fallback Drill: who refuses on purpose, that no mail is lost by it, and that it ends by itself."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
+from secondpost.core import message as rfc5322
 from secondpost.core.outcome import Deferred, Fault
 from secondpost.core.priority import Priority
 from secondpost.errors import SecondpostError, WrongInput
@@ -33,6 +35,15 @@ async def test_the_backup_carries_the_test_message_and_the_way_is_kept(office, d
     assert await drills.results() == [result]
     assert await drills.proved() == result
     assert (await office.store.events(limit=1, kinds=["drill"]))[0]["text"] == result["text"]
+
+
+async def test_what_the_provider_tells_later_is_told_with_the_drill(office, drills):
+    result = await drills.test("a@example.net")
+    assert await drills.told(result) == []
+    message, at = rfc5322.parse_id(result["id"]), (await office.entry(rfc5322.parse_id(result["id"]))).row.accepted
+    await office.store.event("delivered", at=at + timedelta(seconds=3), connection="second", message=message)
+    await office.store.event("person", at=at, message=message)
+    assert await drills.told(result) == [{"kind": "delivered", "seconds": 3}]
 
 
 async def test_a_drill_tells_nothing_of_the_connection(office, drills):

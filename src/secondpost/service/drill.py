@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from secondpost.core import event
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import OPEN, State
 from secondpost.core.outcome import Deferred, Fault
@@ -30,6 +31,7 @@ KEPT = 50  # results
 LONGEST = 60  # minutes that real mail may be refused on purpose
 PATIENCE = timedelta(seconds=30)  # that a test message gets to end
 REFUSED = Deferred(Fault.UNREACHABLE, "drill: refused on purpose")
+EVENTS = frozenset(event.Kind)
 REST = frozenset(State) - OPEN | {State.UNCLEAR}  # nothing more happens by itself, or not soon
 
 
@@ -215,6 +217,17 @@ class Drills:
         """What came of the drills of before, newest first."""
         kept = await self.store.all(KIND)
         return [kept[at] for at in sorted(kept, reverse=True)]
+
+    async def told(self, result: dict[str, Any]) -> list[dict[str, Any]]:
+        """What the provider has told of a drill's message since, and how many seconds after it was accepted."""
+        entry = await self.store.entry(rfc5322.parse_id(result["id"])) if "id" in result else None
+        if entry is None:
+            return []
+        return [
+            {"kind": one["kind"], "seconds": round((one["at"] - entry.row.accepted).total_seconds())}
+            for one in entry.events
+            if one["kind"] in EVENTS
+        ]
 
     async def proved(self) -> dict[str, Any] | None:
         """The last drill in which a backup carried the message."""

@@ -55,7 +55,7 @@ async def add_user(visit: Visit) -> Response:
     form = await visit.form()
     try:
         role = role_of(form, "user.role")
-        check_rank(visit.me, role)
+        check_rank(visit.me, role, *await _waiting(visit, form.text("user.email")))
         made = await visit.operations.users_add(form.text("user.email"), role)
     except WrongInput as error:
         return await page(visit, status=422, errors={f"user.{error.field}": str(error)}, form=form)
@@ -63,10 +63,14 @@ async def add_user(visit: Visit) -> Response:
     return await page(visit, fresh=made)
 
 
+async def _waiting(visit: Visit, email: str) -> list[Role]:
+    """The role of a link that is out for this address: a new one would end it."""
+    return [one.role for one in await visit.operations.users.invited() if one.email == email.lower()]
+
+
 async def withdraw(visit: Visit) -> Response:
     email = (await visit.form()).text("email")
-    links = [one for one in await visit.operations.users.invited() if one.email == email]
-    check_rank(visit.me, *[one.role for one in links])
+    check_rank(visit.me, *await _waiting(visit, email))
     await visit.operations.users.withdraw(email)
     await visit.record(f"withdrew the link of {email}")
     return visit.go(PATH, f"The link of {email} does not work any more.")

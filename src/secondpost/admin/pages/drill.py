@@ -21,11 +21,13 @@ async def show(visit: Visit) -> Response:
 
 async def _page(visit: Visit, form: Form, **errors: str) -> Response:
     drills, rows = visit.operations.drills, visit.operations.connections.show()
+    results = await drills.results()
     choices = sorted([row for row in rows if row["enabled"]], key=lambda row: row["role"] != "primary")
     return visit.render(
         "drill.html", status=422 if errors else 200, form=form, errors=errors, choices=choices, real=drills.real,
-        titles={row["name"]: row["title"] for row in rows}, results=await drills.results(),
+        titles={row["name"]: row["title"] for row in rows}, results=results,
         schedule=await drills.schedule(), proved=await drills.proved(),
+        told=await drills.told(results[0]) if results else [],
     )  # fmt: skip
 
 
