@@ -165,12 +165,11 @@ def serve(config: Config, read: Callable[[], Config]) -> int:
 
 
 async def _serve(config: Config, read: Callable[[], Config]) -> None:
-    gateway = Gateway(config)
+    gateway, stopped, loop = Gateway(config), asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):  # before the doors open: who comes in is let out in order
+        loop.add_signal_handler(number, stopped.set)
     await gateway.start()
     _spare_the_collector()
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
     loop.add_signal_handler(signal.SIGHUP, Reload(config, gateway.core, gateway.smtp, read).ask)
     _announce(config)
     notify.tell("READY=1")
