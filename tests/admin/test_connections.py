@@ -95,3 +95,28 @@ async def test_the_own_chain_of_the_primary_is_set_on_the_tab_general(browser, c
     assert (await browser.post("/settings/general", data=form)).status_code == 303
     kept = connections.known("main")
     assert (kept.backups, kept.limits.per_day, kept.enabled) == (("second",), 1000, True)
+
+
+# At the provider ------------------------------------------------------------------------------------------------------
+
+
+async def test_the_page_shows_what_has_to_be_entered_at_the_provider(browser, admin, connections):
+    await connections.add("postmark", mailer="postmark", token="t")
+    assert "At the Provider" in (await browser.get("/settings/connections/postmark")).text
+    shown = (await browser.post("/settings/connections/postmark/provider")).text
+    assert await admin.operations.feedback.address("postmark") in shown
+    assert "Sign In" not in shown
+
+
+async def test_the_page_leads_to_where_a_person_signs_in(browser, connections):
+    await connections.add("google", mailer="gmail", client_id="123", client_secret="canary-secret")
+    shown = (await browser.post("/settings/connections/google/provider")).text
+    assert 'href="https://accounts.google.com/o/oauth2/v2/auth?response_type=code&amp;client_id=123&amp;' in shown
+    assert "/oauth/callback" in shown
+    assert "webhooks" not in shown
+    assert "canary-secret" not in shown
+
+
+async def test_where_nothing_has_to_be_entered_nothing_is_offered(browser, connections):
+    assert "At the Provider" not in (await browser.get("/settings/connections/second")).text
+    assert "Nothing has to be entered" in (await browser.post("/settings/connections/second/provider")).text

@@ -99,6 +99,7 @@ TABLE = {
     "GET /settings/connections/{name}": Permission.CONFIGURE,
     "POST /settings/connections/{name}": Permission.CONFIGURE,
     "POST /settings/connections/{name}/verify": Permission.CONFIGURE,
+    "POST /settings/connections/{name}/provider": Permission.CONFIGURE,
     "POST /settings/connections/{name}/duplicate": Permission.CONFIGURE,
     "POST /settings/connections/{name}/switch": Permission.CONFIGURE,
     "GET /settings/connections/{name}/delete": Permission.CONFIGURE,

@@ -12,6 +12,7 @@ from secondpost.admin.pages.general import SAVED
 from secondpost.admin.visit import Form, Visit
 from secondpost.core.connection import Connection
 from secondpost.errors import SecondpostError
+from secondpost.mailers.base import has_tokens
 
 LIST = "/settings/connections"
 
@@ -79,7 +80,27 @@ def _page(
     connections = visit.operations.connections
     row = connections.row(connection) if connection else None
     chain = forms.chain(connections.show(), connection.name if connection else "")
-    return visit.render("connection.html", status=status, row=row, form=form, verdict=verdict, chain=chain)
+    meets = connection is not None and any(_meets(visit, connection))
+    return visit.render("connection.html", status=status, row=row, form=form, verdict=verdict, chain=chain, meets=meets)
+
+
+def _meets(visit: Visit, connection: Connection) -> tuple[bool, bool]:
+    """Whether its provider tells by webhooks, and whether a person signs in to it with a browser."""
+    mailer = visit.operations.worker.ways.lines[connection.name].mailer
+    return mailer.can.events, has_tokens(mailer)
+
+
+async def provider(visit: Visit) -> Response:
+    """What is to be entered at the provider, and its page to sign in at. Both are secrets."""
+    operations, connection = visit.operations, visit.operations.connections.known(visit.path("name"))
+    tells, lets_in = _meets(visit, connection)
+    return visit.render(
+        "connection_provider.html",
+        row=operations.connections.row(connection),
+        webhook=await operations.feedback.address(connection.name) if tells else "",
+        page=await operations.sign_ins.begin(connection.name) if lets_in else "",
+        redirect=operations.sign_ins.redirect,
+    )
 
 
 async def verify(visit: Visit) -> Response:
@@ -143,6 +164,7 @@ PAGES = {
     "GET /settings/connections/{name}": edit,
     "POST /settings/connections/{name}": save,
     "POST /settings/connections/{name}/verify": verify,
+    "POST /settings/connections/{name}/provider": provider,
     "POST /settings/connections/{name}/duplicate": duplicate,
     "POST /settings/connections/{name}/switch": switch,
     "GET /settings/connections/{name}/delete": ask_delete,
