@@ -3,6 +3,8 @@
 Rule: each is the library as its registry or Debian has it, told nothing but where the gateway is.
 """
 
+import shlex
+import sys
 from email import message_from_bytes
 from pathlib import Path
 
@@ -17,6 +19,15 @@ LIBRARIES = {
     "ruby": ("ruby", "mail.rb", "/usr/lib/ruby/vendor_ruby/mail.rb"),
     "symfony": ("php", "symfony.php", "/usr/share/php/Symfony/Component/Mailer/autoload.php"),
 }
+
+
+def our_sendmail(folder: Path, **settings: object) -> Path:
+    """A program that is `secondpost-sendmail`, told where the gateway is: most callers keep their own environment."""
+    path = folder / "sendmail"
+    told = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in settings.items())
+    path.write_text(f'#!/bin/sh\n{told} exec {Path(sys.executable).parent}/secondpost-sendmail "$@"\n')
+    path.chmod(0o755)
+    return path
 
 
 def send(library: str, way: str, where: object, mark: str) -> None:

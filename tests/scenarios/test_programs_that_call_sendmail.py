@@ -3,10 +3,7 @@
 Each is skipped only where it is not installed, and never in CI.
 """
 
-import shlex
-import sys
 from email import message_from_bytes
-from pathlib import Path
 
 import pytest
 
@@ -14,30 +11,20 @@ from tests import mail_libraries, peers
 from tests.gateway import new_mark
 from tests.provider import HOST, free_port, wait_until
 
-PROGRAM = Path(sys.executable).parent / "secondpost-sendmail"
 TO = "anna@example.com"
 BODY = b"Hello\n.\n.a dot\n"
 ARRIVED = BODY.replace(b"\n", b"\r\n")
 
 
-def named_sendmail(folder, **settings):
-    """A program that is ours, told where the gateway is; most callers keep their own environment."""
-    path = folder / "sendmail"
-    told = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in settings.items())
-    path.write_text(f'#!/bin/sh\n{told} exec {PROGRAM} "$@"\n')
-    path.chmod(0o755)
-    return path
-
-
 @pytest.fixture
 def sendmail(stage, tmp_path):
-    return named_sendmail(tmp_path, SECONDPOST_CONFIG=stage.gateway.config)
+    return mail_libraries.our_sendmail(tmp_path, SECONDPOST_CONFIG=stage.gateway.config)
 
 
 @pytest.fixture
 def unreachable(tmp_path):
     """There is neither a gateway nor a spool."""
-    return named_sendmail(
+    return mail_libraries.our_sendmail(
         tmp_path, SECONDPOST_SENDMAIL__SOCKET=tmp_path / "none", SECONDPOST_SENDMAIL__SPOOL=tmp_path / "none",
         SECONDPOST_SMTP__LISTEN=f"{HOST}:{free_port()}",
     )  # fmt: skip

@@ -4,14 +4,13 @@ import json
 import re
 import select
 import socket
-import sys
 import threading
 from email import message_from_bytes
-from pathlib import Path
 from typing import Self
 
 import pytest
 
+from tests import mail_libraries
 from tests.gateway import ROOT, new_mark
 from tests.provider import HOST, free_port, total, wait_until
 from tests.wordpress import ADMIN, WordPress
@@ -71,10 +70,7 @@ def guides_snippet(port: int) -> str:
 @pytest.fixture(scope="module")
 def site(stage, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wordpress")
-    program = folder / "sendmail"
-    ours = Path(sys.executable).parent / "secondpost-sendmail"
-    program.write_text(f'#!/bin/sh\nSECONDPOST_CONFIG={stage.gateway.config} exec {ours} "$@"\n')
-    program.chmod(0o755)
+    program = mail_libraries.our_sendmail(folder, SECONDPOST_CONFIG=stage.gateway.config)
     with WordPress(folder, f"{program} -t -i") as site:
         yield site
 
