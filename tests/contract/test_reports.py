@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from secondpost.core.delivery import Move
-from secondpost.core.outcome import Deferred, Fault, Rejected, Unclear
+from secondpost.core.outcome import ON_PURPOSE, Deferred, Fault, Rejected, Unclear
 from secondpost.core.tally import Heading, Tally, together
 from tests.store.samples import DAY, HOUR, NOW, WORKER, accepted, ended, record, submission
 
@@ -86,3 +86,11 @@ async def test_the_last_attempts_of_each_connection_are_told(store):
     assert (failed.at, failed.message, failed.reply) == (NOW + 1234 * SECOND / 1000, crowd[2].id, "550 nobody")
     assert found["backup", True].reply == "250 2.0.0 queued"
     assert await store.last_attempts(NOW + DAY) == []
+
+
+async def test_what_a_drill_refused_on_purpose_is_not_an_error_of_the_connection(store):
+    it = submission(9, accepted=NOW, worker=WORKER)
+    await store.accept(it)
+    on_purpose = ended(0, Deferred(Fault.UNREACHABLE, ON_PURPOSE), Move.PUT_OFF, Move.LEASE)
+    assert await store.record(record(it, on_purpose, ended=NOW + SECOND))
+    assert await store.last_attempts(NOW) == []

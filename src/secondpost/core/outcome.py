@@ -32,6 +32,9 @@ class Phase(StrEnum):
     POINT = "point"
 
 
+ON_PURPOSE = "drill: refused on purpose"  # the reply of a connection that a drill lets fail
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """They have it; it is theirs now."""

@@ -13,7 +13,7 @@ from typing import Any
 from secondpost.core import event
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import OPEN, State
-from secondpost.core.outcome import Deferred, Fault
+from secondpost.core.outcome import ON_PURPOSE, Deferred, Fault
 from secondpost.errors import SecondpostError, WrongInput
 from secondpost.mailers.base import Report
 from secondpost.service import attempt, compose
@@ -30,7 +30,7 @@ PLAN = "drill plan"  # the drill of real mail under way, and the schedule
 KEPT = 50  # results
 LONGEST = 60  # minutes that real mail may be refused on purpose
 PATIENCE = timedelta(seconds=30)  # that a test message gets to end
-REFUSED = Deferred(Fault.UNREACHABLE, "drill: refused on purpose")
+REFUSED = Deferred(Fault.UNREACHABLE, ON_PURPOSE)
 EVENTS = frozenset(event.Kind)
 REST = frozenset(State) - OPEN | {State.UNCLEAR}  # nothing more happens by itself, or not soon
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from secondpost.core.delivery import State
+from secondpost.core.outcome import ON_PURPOSE
 from secondpost.core.tally import Heading, Tally, rough
 from secondpost.store.memory.log import MemoryLog
 from secondpost.store.memory.rows import Entry, Row
@@ -45,6 +46,8 @@ class MemoryReports(MemoryLog):
         for entry in self._within(since):
             for attempt in entry.attempts.values():
                 last = _last(entry.submission.id, attempt)
+                if last.reply == ON_PURPOSE:
+                    continue
                 known = found.get((last.connection, last.accepted))
                 if known is None or known.at < last.at:
                     found[last.connection, last.accepted] = last

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import apsw
 
 from secondpost.core.ids import new_id
+from secondpost.core.outcome import ON_PURPOSE
 from secondpost.core.tally import Heading, Tally
 from secondpost.store.reports import LastAttempt
 from secondpost.store.sqlite.engine import Engine
@@ -48,7 +49,8 @@ class SqliteReports:
 
     async def last_attempts(self, since: datetime) -> list[LastAttempt]:
         def look(db: apsw.Connection) -> list[LastAttempt]:
-            return [_last(*row) for row in fetch(db, _SQL["last_attempts"], (_first(ms(since)), ms(since)))]
+            asked = (_first(ms(since)), ms(since), f'"reply":"{ON_PURPOSE}"')
+            return [_last(*row) for row in fetch(db, _SQL["last_attempts"], asked)]
 
         return await asyncio.to_thread(self._engine.apart, look)
 

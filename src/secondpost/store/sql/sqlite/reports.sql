@@ -43,9 +43,9 @@ FROM (
 )
 GROUP BY key;
 
--- last_attempts: of each connection, the last attempt that a provider took and the last that it did not. With max(),
--- SQLite takes the other columns from the same row.
+-- last_attempts: of each connection, the last attempt that a provider took and the last that it did not; what a drill
+-- refused on purpose tells nothing. With max(), SQLite takes the other columns from the same row.
 SELECT attempt.connection, outcomes LIKE '%"kind":"accepted"%' AS taken, max(ended), attempt.message, outcomes
 FROM message CROSS JOIN attempt ON attempt.message = message.id
-WHERE message.id >= ? AND accepted >= ?
+WHERE message.id >= ? AND accepted >= ? AND NOT instr(outcomes, ?)
 GROUP BY attempt.connection, taken;
