@@ -65,6 +65,13 @@ def test_an_attachment_arrives_as_it_was_whatever_it_is():
     assert (unnamed.get_filename(), unnamed.get_content_type()) == ("attachment", "application/octet-stream")
 
 
+def test_a_file_of_text_says_which_alphabet_it_has():
+    for content, charset in ((b"words", None), ("wörter".encode(), "utf-8"), ("wörter".encode("latin-1"), None)):
+        file = {"filename": "a.txt", "content": base64.b64encode(content).decode()}
+        (part,) = parsed(draft(attachments=[file])).iter_attachments()
+        assert (part.get_param("charset"), part.get_payload(decode=True)) == (charset, content)
+
+
 def test_names_and_subjects_in_any_alphabet_are_written_in_short_ascii_words():
     it = draft(sender="日本" * 30 + " <shop@example.com>", subject="Grüße " * 40)
     head, _ = rfc5322.split(it.content)

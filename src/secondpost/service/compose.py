@@ -154,8 +154,22 @@ def _built(text: str, html: str, files: Sequence[Attachment]) -> EmailMessage:
     for file in files:
         if not (html and file.inline):
             cid = f"<{file.inline}>" if file.inline else None
-            built.add_attachment(file.content, maintype=file.main, subtype=file.sub, filename=file.filename, cid=cid)
+            built.add_attachment(
+                file.content, maintype=file.main, subtype=file.sub, filename=file.filename, cid=cid,
+                params=_alphabet(file),
+            )  # fmt: skip
     return built
+
+
+def _alphabet(file: Attachment) -> dict[str, str] | None:
+    """Text beyond ASCII says that it is UTF-8, where it is: readers would take it for something else."""
+    if file.main != "text" or file.content.isascii():
+        return None
+    try:
+        file.content.decode()
+    except UnicodeDecodeError:
+        return None
+    return {"charset": "utf-8"}
 
 
 def _show(built: EmailMessage, file: Attachment) -> None:

@@ -1,8 +1,9 @@
 """What Flask apps do with Flask-Mail or Flask-Mailman they do with ours, and get fallback for it."""
 
+import importlib
+from email import charset
 from typing import Any
 
-import flask_mail
 import flask_mailman
 import pytest
 from flask import Flask
@@ -30,6 +31,14 @@ def mail():
     app, made = make()
     with app.app_context():
         yield made
+
+
+@pytest.fixture
+def flask_mail():
+    """Loaded only here: it changes how the standard library writes UTF-8, for the whole process."""
+    before = charset.CHARSETS["utf-8"]
+    yield importlib.import_module("flask_mail")
+    charset.CHARSETS["utf-8"] = before
 
 
 @pytest.fixture
@@ -80,11 +89,16 @@ def test_as_flask_mailman(mail, outbox, tmp_path):
         EmailMessage(to="a@example.net")
 
 
-def test_messages_of_the_other_extensions_themselves_are_sent(mail, outbox):
-    theirs = flask_mail.Message("One", recipients=["a@example.net"], body="Hello", bcc=["b@example.net"])
+def test_messages_of_the_other_extensions_themselves_are_sent(mail, outbox, flask_mail):
+    theirs = flask_mail.Message(
+        "One", recipients=["a@example.net"], body="Grüße", bcc=["b@example.net"], html="<p>Füße"
+    )
+    theirs.attach("a.txt", "text/plain", "wörter")
     mail.send(theirs)
     theirs.send(mail.connect())
     assert set(outbox[0].to) == {"a@example.net", "b@example.net"}
+    assert (outbox[0].text, outbox[0].html) == ("Grüße\n", "<p>Füße\n")
+    assert [part.get_content() for part in outbox[0].message.iter_attachments()] == ["wörter"]
     assert outbox[0].message["From"] == "Shop <shop@example.com>"
     assert flask_mailman.EmailMessage("Two", "Hello", "shop@example.com", ["a@example.net"]).send() == 1
     assert [it.subject for it in outbox] == ["One", "One", "Two"]
@@ -93,12 +107,18 @@ def test_messages_of_the_other_extensions_themselves_are_sent(mail, outbox):
 @pytest.mark.parametrize("sent", [
     lambda: Message("a\nBcc: eve@example.net", ["a@example.net"], body="x"),
     lambda: Message("a", ["a@example.net\r\nBcc: eve@example.net"], body="x"),
-    lambda: flask_mail.Message("a", ["a@example.net"], body="x", extra_headers={"X-A": "a\r\nBcc: eve@example.net"}),
     lambda: EmailMessage("a", "x", to=["a@example.net"], headers={"X-A": "a\nBcc: eve@example.net"}),
 ])  # fmt: skip
 def test_a_line_break_in_a_header_is_refused(mail, outbox, sent):
     with pytest.raises(secondpost.Refusal, match=r"line break|not an address"):
         mail.send(sent())
+    outbox.assert_nothing_sent()
+
+
+def test_so_it_is_in_a_message_of_flask_mail(mail, outbox, flask_mail):
+    for wrong in ({"extra_headers": {"X-A": "a\r\nBcc: eve@example.net"}}, {"subject": "a\nBcc: eve@example.net"}):
+        with pytest.raises(secondpost.Refusal, match="line break"):
+            mail.send(flask_mail.Message(**{"recipients": ["a@example.net"], "body": "x"} | wrong))
     outbox.assert_nothing_sent()
 
 

@@ -148,11 +148,21 @@ def people(given: Iterable[Person]) -> list[str]:
 
 
 def handed(message: Any) -> tuple[Any, dict[str, Any]]:
-    """What a post's `send` is given: parts of our messages; those of Flask-Mail and Flask-Mailman are built already."""
+    """What a post's `send` is given: parts of our messages and of Flask-Mail's; Flask-Mailman's are built already."""
+    if hasattr(message, "send_to"):
+        message = _taken_over(message)
     if hasattr(message, "parts"):
         return None, message.parts()
-    if hasattr(message, "send_to"):
-        built, to, sender = message._message(), message.send_to, message.sender  # noqa: SLF001  # `as_bytes` hides line breaks
-    else:
-        built, to, sender = message.message(), message.recipients(), message.from_email
-    return built, {"to": people(to), "from_email": person(sender or "")}
+    return message.message(), {"to": people(message.recipients()), "from_email": person(message.from_email or "")}
+
+
+def _taken_over(theirs: Any) -> Message:
+    """Flask-Mail's message as ours: what theirs writes is not always a message, and hides line breaks."""
+    made = Message(
+        theirs.subject, theirs.recipients, theirs.body, alts=theirs.alts, sender=theirs.sender, cc=theirs.cc,
+        bcc=theirs.bcc, reply_to=theirs.reply_to, date=theirs.date, charset=theirs.charset,
+        extra_headers=theirs.extra_headers, mail_options=theirs.mail_options, rcpt_options=theirs.rcpt_options,
+    )  # fmt: skip
+    for it in theirs.attachments:
+        made.attach(it.filename, it.content_type, it.data, it.disposition, it.headers)
+    return made
