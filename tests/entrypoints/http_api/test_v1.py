@@ -314,10 +314,12 @@ async def test_only_a_key_that_may_choose_names_a_connection(api):
     ).status == 403
 
 
-async def test_a_revoked_key_opens_nothing_any_more(api):
+async def test_a_revoked_key_opens_nothing_any_more_and_that_is_noticed_without_the_key(api, caplog):
     key = await api.make_key("send")
     await api.core.operations.keys.revoke("key1")
     assert (await api.post("/v1/messages", json=FORM, key=key)).status == 401
+    assert "a key from 127.0.0.1 is not known" in caplog.text
+    assert key not in caplog.text
 
 
 # The rest -------------------------------------------------------------------------------------------------------------

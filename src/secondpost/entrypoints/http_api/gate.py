@@ -5,6 +5,7 @@ Rule: every route names the scope that its key must have, and whoever shows no s
 
 import base64
 import binascii
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ from secondpost.entrypoints.auth import LogIns
 from secondpost.entrypoints.http_api.problems import Problem
 from secondpost.service.credentials import Client
 from secondpost.service.keys import Keys
+
+logger = logging.getLogger(__name__)
 
 UNKNOWN = "The API key is missing, wrong or revoked. Make one: secondpost keys add NAME"
 WHO = {"WWW-Authenticate": "Bearer"}
@@ -51,6 +54,7 @@ class Gate:
         if secret:
             peer = request.client.host if request.client else ""
             await self._log_ins.check(secret[:11], secret, peer=peer)
+            logger.warning("HTTP: a key from %s is not known", peer)
         raise Problem(401, UNKNOWN, headers=WHO)
 
     @staticmethod
