@@ -21,6 +21,7 @@ class Tokened(ScriptedMailer):
     """Let in by tokens, as the test says."""
 
     keeper = None
+    by_person = True
     given: Any = None
     outcome: Any = Accepted("signed in")
     ends: Any = None
@@ -92,6 +93,12 @@ async def test_a_code_that_is_not_taken_is_told(sign_ins, office):
 async def test_only_where_somebody_has_to_sign_in(sign_ins, name, text):
     with pytest.raises(SecondpostError, match=text):
         await sign_ins.begin(name)
+
+
+async def test_an_application_that_signs_in_by_itself_has_no_page(sign_ins, office):
+    office.primary.by_person = False
+    with pytest.raises(SecondpostError, match="needs to sign in"):
+        await sign_ins.begin("primary")
 
 
 async def test_the_secrets_of_a_sign_in_are_gone_after_it_and_when_it_is_too_old(sign_ins, office):

@@ -175,6 +175,11 @@ class TokenMailer(Mailer, Protocol):
 
     keeper: Keeper | None
 
+    @property
+    def by_person(self) -> bool:
+        """Whether a person signs in, and not the application itself."""
+        ...
+
     def sign_in_page(self, *, state: str, verifier: str, redirect: str) -> str:
         """The URL where a person lets us in."""
         ...

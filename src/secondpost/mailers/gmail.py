@@ -42,18 +42,7 @@ class Gmail(oauth.OAuthApi):
             name="client_secret", label="Client Secret", kind="secret", required=True,
             help="It stands beside the Client ID. With a service account: the whole JSON file of its key.",
         ),
-        Setting(
-            name="grant", label="Who Signs In", kind="choice", default="person", choices=("person", "service_account"),
-            help="A person signs in once; or a service account with domain-wide delegation sends for the mailbox.",
-        ),
-        Setting(
-            name="mailbox", label="Mailbox", help="Only with a service account: the address that it sends for.",
-        ),
-        Setting(
-            name="refresh_token", label="Refresh Token", kind="secret", advanced=True,
-            help="Only if you have one already. Else sign in: secondpost connections connect NAME.",
-        ),
-        *api.SHARED,
+        *oauth.who_signs_in("service_account", "a service account with domain-wide delegation sends for the mailbox"),
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(envelope=False, max_bytes=36_700_160, max_recipients=500)
     notes: ClassVar[tuple[str, ...]] = (

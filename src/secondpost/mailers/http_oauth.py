@@ -40,6 +40,10 @@ class OAuthMailer(HttpMailer):
         self._one_at_a_time = asyncio.Lock()
         self._door = self._new_line(connection)  # where tokens are given: another host than that of the mail
 
+    @property
+    def by_person(self) -> bool:
+        return bool(self._values["grant"] == "person")
+
     # A person signs in ---------------------------------------------------------------------------------------------
 
     def sign_in_page(self, *, state: str, verifier: str, redirect: str) -> str:

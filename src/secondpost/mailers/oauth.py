@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from secondpost.core.outcome import Deferred, Fault
 from secondpost.mailers import api
+from secondpost.mailers.base import Setting
 
 USUAL_LIFE: Final = 3600  # seconds, where the answer does not say
 CONNECT: Final = "Sign in to it again: secondpost connections connect NAME"
@@ -39,7 +40,7 @@ def from_kept(kept: Mapping[str, Any]) -> Token:
 
 
 class OAuthApi(api.Api):
-    """A provider that lets in by tokens. Its settings have `client_id` and `client_secret`."""
+    """A provider that lets in by tokens. Its settings: `client_id`, `client_secret`, and in the end `who_signs_in`."""
 
     def token_url(self, settings: api.Values) -> str:
         raise NotImplementedError
@@ -54,6 +55,24 @@ class OAuthApi(api.Api):
 
     def renewing(self, settings: api.Values, refresh: str) -> Mapping[str, str]:
         return own(settings) | {"grant_type": "refresh_token", "refresh_token": refresh}
+
+
+def who_signs_in(other: str, how: str) -> tuple[Setting, ...]:
+    """The settings that end those of every such provider. `other` signs in without a person, as `how` says."""
+    return (
+        Setting(
+            name="grant", label="Who Signs In", kind="choice", default="person", choices=("person", other),
+            help=f"A person signs in once; or {how}.",
+        ),
+        Setting(
+            name="mailbox", label="Mailbox", help="Only where no person signs in: the address that it sends for.",
+        ),
+        Setting(
+            name="refresh_token", label="Refresh Token", kind="secret", advanced=True,
+            help="Only if you have one already. Else sign in: secondpost connections connect NAME.",
+        ),
+        *api.SHARED,
+    )  # fmt: skip
 
 
 def own(settings: api.Values) -> dict[str, str]:

@@ -44,18 +44,7 @@ class Outlook(oauth.OAuthApi):
             name="tenant", label="Directory (tenant) ID", default="common",
             help="Of your organization. An application that signs in by itself needs it.",
         ),
-        Setting(
-            name="grant", label="Who Signs In", kind="choice", default="person", choices=("person", "application"),
-            help="A person signs in once; or the application itself, with the application permission Mail.Send.",
-        ),
-        Setting(
-            name="mailbox", label="Mailbox", help="Only for an application: the address that it sends from.",
-        ),
-        Setting(
-            name="refresh_token", label="Refresh Token", kind="secret", advanced=True,
-            help="Only if you have one already. Else sign in: secondpost connections connect NAME.",
-        ),
-        *api.SHARED,
+        *oauth.who_signs_in("application", "the application itself, with the application permission Mail.Send"),
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(envelope=False, max_bytes=2_900_000, max_recipients=500)
     notes: ClassVar[tuple[str, ...]] = (

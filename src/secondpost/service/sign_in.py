@@ -70,7 +70,7 @@ class SignIns:
         line = self.worker.ways.lines.get(name)
         if line is None:
             raise SecondpostError(f"There is no connection {name!r} (any more).")
-        if not has_tokens(line.mailer):
+        if not has_tokens(line.mailer) or not line.mailer.by_person:
             raise SecondpostError(f"Nobody needs to sign in to {name!r}: its settings say all. Nothing was changed.")
         return line.mailer
 

@@ -87,7 +87,7 @@ def _page(
 def _meets(visit: Visit, connection: Connection) -> tuple[bool, bool]:
     """Whether its provider tells by webhooks, and whether a person signs in to it with a browser."""
     mailer = visit.operations.worker.ways.lines[connection.name].mailer
-    return mailer.can.events, has_tokens(mailer)
+    return mailer.can.events, has_tokens(mailer) and mailer.by_person
 
 
 async def provider(visit: Visit) -> Response:
