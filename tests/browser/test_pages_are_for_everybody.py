@@ -14,6 +14,7 @@ PATHS = [
     "/reports",
     "/reports?days=30&by=domain",
     "/queue",
+    "/inbox",
     "/unclear",
     "/settings/general", "/settings/connections", "/settings/connections/new", "/settings/connections/{name}",
     "/settings/connections/{name}/delete", "/tools/email-test", "/join/nothing",

@@ -85,6 +85,9 @@ TABLE = {
     "GET /unclear": Permission.READ,
     "POST /unclear/arrived": Permission.OPERATE,
     "POST /unclear/send-again": Permission.OPERATE,
+    # Inbox
+    "GET /inbox": Permission.READ,
+    "POST /inbox/delete": Permission.DELETE,
     # Email Reports
     "GET /reports": Permission.READ,
     "GET /reports/csv": Permission.EXPORT,

@@ -21,6 +21,7 @@ from secondpost.service.dashboard import Dashboard
 from secondpost.service.domain_check import DomainCheck
 from secondpost.service.drill import Drills
 from secondpost.service.feedback import Feedback
+from secondpost.service.inbox import Inbox
 from secondpost.service.jobs import Jobs
 from secondpost.service.keys import USUAL, Keys
 from secondpost.service.reports import Reports
@@ -66,6 +67,7 @@ class Operations:
     views: Views = field(init=False)
     dashboard: Dashboard = field(init=False)
     reports: Reports = field(init=False)
+    inbox: Inbox = field(init=False)
     domain_checks: DomainCheck = field(init=False)
     jobs: Jobs = field(init=False)
 
@@ -79,6 +81,7 @@ class Operations:
         self.views = Views(self.store)
         self.dashboard = Dashboard(self.store, self.connections, self.verification)
         self.reports = Reports(self.store)
+        self.inbox = Inbox(self.store, self.connections)
         self.domain_checks = DomainCheck(self.connections)
         self.jobs = Jobs(self.store, self.messages_resend, self.now)
 
