@@ -1,8 +1,12 @@
 """The task of the Celery guide, under a real worker: run again, it sends no second copy."""
 
+import logging
+from typing import Any
+
 import pytest
 from celery.contrib.testing.worker import start_worker
 from celery.exceptions import Retry
+from celery.signals import setup_logging
 
 from secondpost import testing
 from tests.guides.blocks import python, run
@@ -12,7 +16,23 @@ from tests.provider import free_port
 
 
 @pytest.fixture
-def shop(monkeypatch):
+def logging_as_it_was():
+    """A worker takes the whole process's logging over, unless somebody listens to this signal."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+
+    def keep(**_: Any) -> None:
+        """Whoever listens sets logging up."""
+
+    setup_logging.connect(keep)
+    yield
+    setup_logging.disconnect(keep)
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
+@pytest.fixture
+def shop(monkeypatch, logging_as_it_was):
     monkeypatch.setenv("BROKER", "memory://")
     monkeypatch.setenv("SECONDPOST_KEY", "sp_x")
     names = run(TASK.replace(":8025", f":{free_port()}").replace("timeout=10", "timeout=0.2"))
