@@ -626,6 +626,7 @@ async def test_a_doubt_that_is_held_for_a_person_is_never_due(store):
     [
         (Move.SETTLE_ARRIVED, State.ACCEPTED),
         (Move.SETTLE_REFUSED, State.REJECTED),
+        (Move.SETTLE_NOT_TAKEN, State.WAITING),
         (Move.SEND_AGAIN, State.WAITING),
         (Move.CANCEL, State.CANCELLED),
     ],
