@@ -23,7 +23,7 @@ PATHS = [
     "/settings/access/revoke?kind=credential&name=shop",
     "/settings/routing", "/settings/routing/new", "/settings/routing/{route}", "/settings/routing/{route}/delete",
     "/settings/routing/try", "/wizard", "/wizard/connection?mailer=smtp", "/wizard/backup", "/wizard/test",
-    "/wizard/done",
+    "/wizard/done", "/settings/controls", "/settings/controls/new", "/settings/misc",
     "/tools/drill",
     "/tools/domain-check",
     "/tools/export",

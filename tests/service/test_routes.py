@@ -7,7 +7,7 @@ import pytest
 
 from secondpost.core import routing
 from secondpost.errors import ConfigError, SecondpostError, StoreUnavailable
-from secondpost.service.routes import Routes, pasted
+from secondpost.service.routes import Controls, Routes, pasted
 from tests.service.test_connections import matcher
 
 CONTENT = b"From: shop@example.com\r\nTo: a@example.net\r\nSubject: your invoice\r\n\r\nhi\r\n"
@@ -182,3 +182,38 @@ async def test_a_message_whose_content_is_not_kept_is_not_guessed_at(office, rou
     await office.store.purge(content_before=office.clock(), log_before=before, now=office.clock(), limit=10)
     told = await routes.replay(routes.all(), ())
     assert (told["messages"], told["missing"]) == (0, 1)
+
+
+# Email Controls -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def controls(office, routes):
+    return Controls(office.store, office.desk, matcher, enabled=True)
+
+
+async def test_a_rule_of_email_controls_blocks_whatever_else_is_asked_for_but_a_test(office, routes, controls):
+    await routes.put("", entry(connection="primary"))
+    await routes.enable(True)
+    await controls.put("", entry("No invoices", block=True))
+    blocked = await office.send(content=CONTENT)
+    preferred = await office.send(content=CONTENT, prefer="backup")
+    test = await office.send(content=CONTENT, connection="backup")
+    assert [await office.states(one) for one in (blocked, preferred, test)] == [
+        ["cancelled"], ["cancelled"], ["accepted"],
+    ]  # fmt: skip
+    shown = await office.entry(blocked)
+    assert shown.deliveries[0]["reason"] == "blocked by the rule No invoices"
+    assert "Email Controls: No invoices" in shown.notes
+    assert await office.states(await office.send()) == ["accepted"]
+
+
+async def test_email_controls_are_kept_apart_from_the_routes_and_asked_first(office, routes, controls):
+    await controls.put("", entry("No invoices", block=True))
+    again = Controls(office.store, office.desk, matcher, enabled=True)
+    await again.load()
+    assert [(row["name"], row["skipped"]) for row in again.show()] == [("No invoices", "")]
+    await routes.load()
+    assert routes.show() == []
+    told = routes.explain(pasted(CONTENT), routes.all())
+    assert (told["route"], told["blocked"]) == ("No invoices", "blocked by the rule No invoices")

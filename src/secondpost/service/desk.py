@@ -52,6 +52,7 @@ class Desk:
     primary: str = ""
     backup: str = ""
     rules: Sequence[routing.Rule] = ()
+    controls: Sequence[routing.Rule] = ()  # rules that block, whatever else is asked for
     matcher: Callable[[str, str], bool] | None = None
     suppressed: suppression.List = field(default_factory=suppression.List)
     do_not_send: bool = False
@@ -76,12 +77,16 @@ class Desk:
         """The route of a message. Raises `Refusal` when it names a connection that it may not have."""
         if self.do_not_send and not draft.connection:
             return Verdict((), blocked="Do Not Send is switched on")
+        if self.controls and not draft.connection:
+            rule = self._met(self.controls, draft, summary, message)
+            if rule is not None:
+                return self.verdict(rule)
         named = draft.connection or draft.prefer or summary.private.get("secondpost-connection", "")
         if named:
             return self._named(draft, named)
         if not self.rules:
             return self.ordinary
-        return self._by_rules(draft, summary, message)
+        return self.verdict(self._met(self.rules, draft, summary, message))
 
     def _named(self, draft: Asked, name: str) -> Verdict:
         if not (draft.connection or draft.prefer or draft.trusted):
@@ -95,17 +100,22 @@ class Desk:
         route = (name,) if draft.connection else self.route(name)
         return Verdict(route, notes={"why": f"the message names the connection {name}"})
 
-    def _by_rules(self, draft: Asked, summary: Summary, message: Message) -> Verdict:
+    def _met(
+        self, rules: Sequence[routing.Rule], draft: Asked, summary: Summary, message: Message
+    ) -> routing.Rule | None:
         facts = routing.facts(
             summary, message, sender=draft.sender, recipients=draft.recipients, client=draft.client,
             priority=draft.priority.label if draft.priority is not None else "",
         )  # fmt: skip
-        return self.verdict(routing.first(self.rules, facts, self.connections, self.matcher))
+        return routing.first(rules, facts, self.connections, self.matcher)
 
     def verdict(self, rule: routing.Rule | None) -> Verdict:
-        """What a rule of Smart Routing leads to; without one, the ordinary route."""
+        """What a rule leads to; without one, the ordinary route."""
         if rule is None:
             return self.ordinary
+        if rule in self.controls:
+            notes = {"why": f"Email Controls: {rule.name}"}
+            return Verdict((), blocked=f"blocked by the rule {rule.name}", notes=notes)
         notes = {"why": f"Smart Routing: {rule.name}"}
         if rule.block:
             return Verdict((), blocked=f"blocked by the route {rule.name}", notes=notes)

@@ -18,6 +18,7 @@ from secondpost.service import compose, health, outstanding, present, routes, se
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.dashboard import Dashboard
+from secondpost.service.do_not_send import BUILT_IN, DoNotSend
 from secondpost.service.domain_check import DomainCheck
 from secondpost.service.drill import Drills
 from secondpost.service.feedback import Feedback
@@ -26,6 +27,7 @@ from secondpost.service.jobs import Jobs
 from secondpost.service.keys import USUAL, Keys
 from secondpost.service.reports import Reports
 from secondpost.service.retention import Retention
+from secondpost.service.routes import Controls
 from secondpost.service.sessions import Sessions
 from secondpost.service.sign_in import SignIns
 from secondpost.service.submit import Draft, Submit
@@ -70,8 +72,13 @@ class Operations:
     inbox: Inbox = field(init=False)
     domain_checks: DomainCheck = field(init=False)
     jobs: Jobs = field(init=False)
+    controls: Controls = field(init=False)
+    do_not_send: DoNotSend = field(init=False)
 
     def __post_init__(self) -> None:
+        desk, origin = self.connections.desk, self.connections.origin("do_not_send")
+        self.controls = Controls(self.store, desk, self.connections.routes.matcher, enabled=True)
+        self.do_not_send = DoNotSend(self.store, desk, "" if origin == BUILT_IN else origin)
         self.users = Users(self.store, self.now)
         self.sessions = Sessions(self.store, self.now)
         self.verification = Verification(self.store, self.connections, self.now)
@@ -90,6 +97,7 @@ class Operations:
         parts = (
             self.credentials, self.keys, self.suppressions, self.connections, self.connections.routes, self.drills,
             self.retention,
+            self.controls, self.do_not_send,
         )  # fmt: skip
         for part in parts:
             await part.load()

@@ -1,4 +1,4 @@
-"""The routes of Smart Routing: those of the configuration, which are locked, and those that people keep in the store.
+"""Rules as people keep them: the routes of Smart Routing, beside those of the configuration, and Email Controls.
 
 Rule: the configuration's come first, so that they win; what is kept is in force from the next message on.
 """
@@ -7,7 +7,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from secondpost.core import message as rfc5322
 from secondpost.core import routing
@@ -17,7 +17,7 @@ from secondpost.errors import SecondpostError
 from secondpost.service.desk import Desk, Verdict
 from secondpost.store.base import LogRow, Query, Store
 
-KIND, NAME = "routing", "routes"
+KIND = "routing"
 MOVED = 20  # examples that a replay shows
 
 
@@ -25,6 +25,8 @@ MOVED = 20  # examples that a replay shows
 class Routes:
     """`fixed` come from the configuration and are always in force; `kept`, by id, while Smart Routing is enabled."""
 
+    called: ClassVar[str] = "routes"
+    noun: ClassVar[str] = "route"
     store: Store
     desk: Desk
     matcher: Matcher
@@ -46,7 +48,7 @@ class Routes:
         self._arrange()
 
     async def load(self) -> None:
-        found = await self.store.get(KIND, NAME) or {"enabled": False, "routes": []}
+        found = await self.store.get(KIND, self.called) or {"enabled": self.enabled, "routes": []}
         self.enabled = found["enabled"]
         self.kept = {id: routing.parse(rule) for id, rule in found["routes"]}
         self._arrange()
@@ -81,7 +83,7 @@ class Routes:
         try:
             return self.kept[id]
         except KeyError:
-            raise SecondpostError("There is no such route (any more). Nothing was changed.") from None
+            raise SecondpostError(f"There is no such {self.noun} (any more). Nothing was changed.") from None
 
     def uses(self, name: str) -> list[str]:
         """The routes that name a connection."""
@@ -95,7 +97,7 @@ class Routes:
 
     async def _keep(self, kept: Mapping[str, Rule], *, enabled: bool) -> None:
         rules = [[id, routing.to_dict(rule)] for id, rule in kept.items()]
-        await self.store.put(KIND, NAME, {"enabled": enabled, "routes": rules})
+        await self.store.put(KIND, self.called, {"enabled": enabled, "routes": rules})
         self.kept, self.enabled = dict(kept), enabled
         self._arrange()
 
@@ -108,7 +110,7 @@ class Routes:
         rule = routing.parse(entry)
         self.try_patterns(rule)
         if not rule.name or not rule.name.isprintable() or len(rule.name) > 200:
-            raise SecondpostError("A route needs a name of one line, at most 200 characters.")
+            raise SecondpostError(f"A {self.noun} needs a name of one line, at most 200 characters.")
         for name in (*([] if rule.block else [rule.connection]), *rule.backups):
             if name not in self.desk.connections:
                 raise SecondpostError(f"There is no connection {name!r}. Choose another for the route {rule.name!r}.")
@@ -158,7 +160,8 @@ class Routes:
         return (*self.fixed, *{**self.kept, id: rule}.values())
 
     def explain(self, found: Facts, rules: Sequence[Rule]) -> dict[str, Any]:
-        """Which of these routes the message would take, and why."""
+        """Which of these routes the message would take, and why. Email Controls are asked before them."""
+        rules = (*self.desk.controls, *rules)
         rule, verdict = self._verdict(found, rules)
         return {
             "route": rule.name if rule else None,
@@ -172,7 +175,7 @@ class Routes:
         return rule, self.desk.verdict(rule)
 
     async def replay(self, rules: Sequence[Rule], before: Sequence[Rule], *, limit: int = 1000) -> dict[str, Any]:
-        """How many of the last messages of the log go another way by these routes than by those of `before`."""
+        """How many of the last messages of the log go another way by these rules than by those of `before`."""
         told: dict[str, Any] = {"messages": 0, "missing": 0, "moved": 0, "by_route": {}, "examples": []}
         for row in await self.store.page(Query(limit=limit)):
             content = await self.store.content(row.id)
@@ -197,6 +200,17 @@ class Routes:
             told["examples"].append(
                 {"id": rfc5322.id_text(row.id), "subject": row.subject, "from": then.connections, "to": now.connections}
             )
+
+
+class Controls(Routes):
+    """Email Controls: rules that block, in force whether Smart Routing is enabled or not."""
+
+    __slots__ = ()
+    called: ClassVar[str] = "controls"
+    noun: ClassVar[str] = "rule"
+
+    def _arrange(self) -> None:
+        self.desk.controls = self.all()
 
 
 def _replaced(rule: Rule, name: str, replacement: str) -> Rule:

@@ -1,8 +1,9 @@
-"""Settings, Smart Routing: the list of routes, and the builder of one.
+"""Settings, Smart Routing and Email Controls: the list of routes or rules, and the builder of one.
 
 Rule: the builder works by its buttons alone; what the file or the environment sets is shown locked.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.responses import Response
@@ -16,14 +17,28 @@ from secondpost.core.routing import Property, why_skipped
 from secondpost.errors import SecondpostError
 from secondpost.service.routes import Routes
 
-LIST = "/settings/routing"
+ROUTING, CONTROLS = "/settings/routing", "/settings/controls"
 LABELS = {word.value: word.label for word in (*Property, *Operator)}
 
 
+def _top(visit: Visit) -> str:
+    """Where we are: among the routes, or among the rules that block."""
+    return CONTROLS if visit.request.url.path.startswith(CONTROLS) else ROUTING
+
+
+def _routes(visit: Visit) -> Routes:
+    return visit.operations.controls if _top(visit) == CONTROLS else visit.operations.connections.routes
+
+
 async def index(visit: Visit) -> Response:
-    routes = visit.operations.connections.routes
+    routes = _routes(visit)
     return visit.render(
-        "routing.html", routes=routes.show(), enabled=routes.enabled, titles=titles(visit), labels=LABELS
+        "routing.html",
+        top=_top(visit),
+        routes=routes.show(),
+        enabled=routes.enabled,
+        titles=titles(visit),
+        labels=LABELS,
     )
 
 
@@ -36,7 +51,7 @@ async def enable(visit: Visit) -> Response:
     enabled = (await visit.form()).checked("enabled")
     await visit.operations.connections.routes.enable(enabled)
     await visit.record(f"switched Smart Routing {'on' if enabled else 'off'}")
-    return visit.go(LIST, SAVED)
+    return visit.go(_top(visit), SAVED)
 
 
 async def new(visit: Visit) -> Response:
@@ -45,7 +60,7 @@ async def new(visit: Visit) -> Response:
 
 async def edit(visit: Visit) -> Response:
     id = visit.path("id")
-    return _page(visit, id, route_form.of(visit.operations.connections.routes.known(id)))
+    return _page(visit, id, route_form.of(_routes(visit).known(id)))
 
 
 def _page(visit: Visit, id: str, form: RouteForm, *, status: int = 200, **values: Any) -> Response:
@@ -56,7 +71,8 @@ def _page(visit: Visit, id: str, form: RouteForm, *, status: int = 200, **values
     choices = [(row["name"], row["title"] + ("" if row["enabled"] else " – switched off")) for row in rows]
     choices += [(name, f"{name} – deleted") for name in sorted(named - known - {""})]
     return visit.render(
-        "route.html", status=status, id=id, form=form, choices=choices, titles=titles(visit),
+        "route.html", status=status, top=_top(visit), noun=_routes(visit).noun, id=id, form=form, choices=choices,
+        titles=titles(visit),
         **route_form.words(),
         **{"replay": None, "skipped": ""} | values,
     )  # fmt: skip
@@ -67,13 +83,14 @@ async def add(visit: Visit) -> Response:
 
 
 async def save(visit: Visit) -> Response:
-    visit.operations.connections.routes.known(visit.path("id"))
+    _routes(visit).known(visit.path("id"))
     return await _submitted(visit, visit.path("id"))
 
 
 async def _submitted(visit: Visit, id: str) -> Response:
-    routes, sent = visit.operations.connections.routes, await visit.form()
+    routes, sent = _routes(visit), await visit.form()
     form = route_form.read(sent)
+    form.block |= _top(visit) == CONTROLS
     if route_form.press(form, sent.text("do")):
         return _page(visit, id, form)
     _check(routes, form)
@@ -82,8 +99,8 @@ async def _submitted(visit: Visit, id: str) -> Response:
     if sent.text("do") == "replay":
         return await _replayed(visit, id, form)
     id = await routes.put(id, form.entry())
-    await visit.record(f"kept the route {form.name}")
-    return visit.go(LIST, SAVED)
+    await visit.record(f"kept the {routes.noun} {form.name}")
+    return visit.go(_top(visit), SAVED)
 
 
 def _check(routes: Routes, form: RouteForm) -> None:
@@ -97,48 +114,52 @@ def _check(routes: Routes, form: RouteForm) -> None:
 
 async def _replayed(visit: Visit, id: str, form: RouteForm) -> Response:
     """What this draft would change, against what is in force now. Nothing is kept."""
-    connections = visit.operations.connections
-    rule = connections.routes.check(form.entry())
-    await visit.record(f"replayed a draft of the route {form.name} over the log")
-    told = await connections.routes.replay(connections.routes.with_draft(id, rule), connections.desk.rules)
-    return _page(visit, id, form, replay=told, skipped=why_skipped(rule, connections.desk.connections))
+    routes, desk = _routes(visit), visit.operations.connections.desk
+    rule = routes.check(form.entry())
+    await visit.record(f"replayed a draft of the {routes.noun} {form.name} over the log")
+    now = (*desk.controls, *desk.rules)
+    draft = routes.with_draft(id, rule)
+    after = (*draft, *desk.rules) if routes is visit.operations.controls else (*desk.controls, *draft)
+    told = await routes.replay(after, now)
+    return _page(visit, id, form, replay=told, skipped=why_skipped(rule, desk.connections))
 
 
 async def move(visit: Visit) -> Response:
     up = (await visit.form()).text("to") == "up"
-    await visit.operations.connections.routes.move(visit.path("id"), -1 if up else 1)
-    await visit.record(f"moved the route {visit.path('id')} {'up' if up else 'down'}")
-    return visit.go(LIST, SAVED)
+    await _routes(visit).move(visit.path("id"), -1 if up else 1)
+    await visit.record(f"moved the {_routes(visit).noun} {visit.path('id')} {'up' if up else 'down'}")
+    return visit.go(_top(visit), SAVED)
 
 
 async def switch(visit: Visit) -> Response:
-    await visit.operations.connections.routes.switch(visit.path("id"))
-    await visit.record(f"switched the route {visit.path('id')}")
-    return visit.go(LIST, SAVED)
+    await _routes(visit).switch(visit.path("id"))
+    await visit.record(f"switched the {_routes(visit).noun} {visit.path('id')}")
+    return visit.go(_top(visit), SAVED)
 
 
 async def ask_delete(visit: Visit) -> Response:
-    route = visit.operations.connections.routes.known(visit.path("id"))
-    return visit.render("route_delete.html", route=route)
+    route = _routes(visit).known(visit.path("id"))
+    return visit.render("route_delete.html", route=route, top=_top(visit), noun=_routes(visit).noun)
 
 
 async def delete(visit: Visit) -> Response:
-    routes = visit.operations.connections.routes
+    routes = _routes(visit)
     name = routes.known(visit.path("id")).name
     await routes.remove(visit.path("id"))
-    await visit.record(f"deleted the route {name}")
-    return visit.go(LIST, "The route was deleted.")
+    await visit.record(f"deleted the {routes.noun} {name}")
+    return visit.go(_top(visit), f"The {routes.noun} was deleted.")
 
 
-PAGES = {
-    "GET /settings/routing": index,
-    "POST /settings/routing": enable,
-    "GET /settings/routing/new": new,
-    "POST /settings/routing/new": add,
-    "GET /settings/routing/{id}": edit,
-    "POST /settings/routing/{id}": save,
-    "POST /settings/routing/{id}/move": move,
-    "POST /settings/routing/{id}/switch": switch,
-    "GET /settings/routing/{id}/delete": ask_delete,
-    "POST /settings/routing/{id}/delete": delete,
-}
+PAGES: dict[str, Callable[[Visit], Awaitable[Response]]] = {"POST /settings/routing": enable}
+for _at in (ROUTING, CONTROLS):
+    PAGES |= {
+        f"GET {_at}": index,
+        f"GET {_at}/new": new,
+        f"POST {_at}/new": add,
+        f"GET {_at}/{{id}}": edit,
+        f"POST {_at}/{{id}}": save,
+        f"POST {_at}/{{id}}/move": move,
+        f"POST {_at}/{{id}}/switch": switch,
+        f"GET {_at}/{{id}}/delete": ask_delete,
+        f"POST {_at}/{{id}}/delete": delete,
+    }
