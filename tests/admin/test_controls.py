@@ -32,13 +32,13 @@ async def test_a_rule_is_replayed_edited_switched_off_and_deleted(admin, browser
     page = (await browser.post("/settings/controls/new", data={**RULE, "do": "replay"})).text
     assert "1 message of the last 1 message would move" in page
     await browser.post("/settings/controls/new", data=RULE)
-    (id,) = admin.operations.controls.kept
+    (id,) = admin.operations.misc.controls.kept
     await browser.post(f"/settings/controls/{id}", data={**RULE, "name": "No bills"})
     await browser.post(f"/settings/controls/{id}/switch")
     assert "Skipped: it is switched off" in (await browser.get("/settings/controls")).text
     assert "Delete the rule No bills?" in (await browser.get(f"/settings/controls/{id}/delete")).text
     await browser.post(f"/settings/controls/{id}/delete")
-    assert admin.operations.controls.show() == []
+    assert admin.operations.misc.controls.show() == []
 
 
 async def test_do_not_send_is_switched_on_and_off(admin, browser):

@@ -145,6 +145,8 @@ TABLE = {
     "POST /settings/controls/{id}/delete": Permission.CONFIGURE,
     "GET /settings/misc": Permission.CONFIGURE,
     "POST /settings/misc": Permission.CONFIGURE,
+    "POST /settings/misc/export": Permission.CONFIGURE,
+    "POST /settings/misc/import": Permission.CONFIGURE,
     # Tools
     "GET /tools/email-test": Permission.OPERATE,
     "POST /tools/email-test": Permission.OPERATE,

@@ -119,7 +119,7 @@ class Connections:
 
     def row(self, connection: Connection) -> dict[str, Any]:
         mailer = self.find(connection.mailer)
-        secret = {setting.name for setting in mailer.settings if setting.kind == "secret"}
+        secret = self.secrets_of(connection.mailer)
         settings = {
             name: (MASK if value else "") if name in secret else value for name, value in connection.settings.items()
         }
@@ -135,6 +135,10 @@ class Connections:
             "state": self.worker.ways.lines[connection.name].breaker.state.value,
             "settings": settings,
         }
+
+    def secrets_of(self, mailer: str) -> frozenset[str]:
+        """The settings of a mailer that are never shown."""
+        return frozenset(setting.name for setting in self.find(mailer).settings if setting.kind == "secret")
 
     def _role(self, name: str) -> str:
         if name == self.desk.primary:
@@ -182,6 +186,34 @@ class Connections:
             await self._give("primary", self.desk.primary)  # an additional connection takes no role by itself
         await self.load()
         return name
+
+    async def take_in(self, tables: Mapping[str, Any], *, primary: str | None, backup: str | None) -> None:
+        """Keep these connections and roles. A secret that is not given stays. All is checked before any is kept."""
+        known = {*self.desk.connections, *tables}
+        whole = {name: self._with_secrets(name, table) for name, table in tables.items()}
+        for name, table in whole.items():
+            if name in self.fixed:
+                raise SecondpostError(f"The connection {name!r} is set by the configuration. Nothing was changed.")
+            named = self.parse(name, table).backups
+            if odd := [one for one in named if one not in known or one == name]:
+                raise SecondpostError(f"{odd[0]!r} cannot be a backup of {name!r}. Nothing was changed.")
+        roles = {role: name for role, name in (("primary", primary), ("backup", backup)) if name}
+        if odd := [name for name in roles.values() if name not in known] or (
+            [primary] if primary and primary == backup else []
+        ):
+            raise SecondpostError(f"{odd[0]!r} cannot have that role. Nothing was changed.")
+        for name, table in whole.items():
+            await self.store.put(KIND, name, table)
+        for role in roles.keys() - self.fixed_roles.keys():
+            await self._give(role, roles[role])
+        await self.load()
+
+    def _with_secrets(self, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+        kept = self.kept.get(name, {})
+        mailer = str(table.get("mailer", ""))
+        if kept.get("mailer") != mailer:
+            return dict(table)
+        return {key: kept[key] for key in self.secrets_of(mailer) if key in kept} | dict(table)
 
     async def change(self, name: str, fields: Mapping[str, Any]) -> None:
         """Give a connection other settings. Its waiting mail goes by them, or another way."""

@@ -14,20 +14,19 @@ from typing import Any
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
 from secondpost.errors import ContentNotKept, SecondpostError
-from secondpost.service import compose, health, outstanding, present, routes, settings_file, suppressions
+from secondpost.service import compose, health, outstanding, present, routes, suppressions
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.dashboard import Dashboard
-from secondpost.service.do_not_send import BUILT_IN, DoNotSend
 from secondpost.service.domain_check import DomainCheck
 from secondpost.service.drill import Drills
 from secondpost.service.feedback import Feedback
 from secondpost.service.inbox import Inbox
 from secondpost.service.jobs import Jobs
 from secondpost.service.keys import USUAL, Keys
+from secondpost.service.misc import Misc
 from secondpost.service.reports import Reports
 from secondpost.service.retention import Retention
-from secondpost.service.routes import Controls
 from secondpost.service.sessions import Sessions
 from secondpost.service.sign_in import SignIns
 from secondpost.service.submit import Draft, Submit
@@ -72,13 +71,10 @@ class Operations:
     inbox: Inbox = field(init=False)
     domain_checks: DomainCheck = field(init=False)
     jobs: Jobs = field(init=False)
-    controls: Controls = field(init=False)
-    do_not_send: DoNotSend = field(init=False)
+    misc: Misc = field(init=False)
 
     def __post_init__(self) -> None:
-        desk, origin = self.connections.desk, self.connections.origin("do_not_send")
-        self.controls = Controls(self.store, desk, self.connections.routes.matcher, enabled=True)
-        self.do_not_send = DoNotSend(self.store, desk, "" if origin == BUILT_IN else origin)
+        self.misc = Misc(self.connections)
         self.users = Users(self.store, self.now)
         self.sessions = Sessions(self.store, self.now)
         self.verification = Verification(self.store, self.connections, self.now)
@@ -94,11 +90,7 @@ class Operations:
 
     async def load(self) -> None:
         """Read what is kept in the store, once it is open."""
-        parts = (
-            self.credentials, self.keys, self.suppressions, self.connections, self.connections.routes, self.drills,
-            self.retention,
-            self.controls, self.do_not_send,
-        )  # fmt: skip
+        parts = self.credentials, self.keys, self.suppressions, self.connections, self.misc, self.drills, self.retention
         for part in parts:
             await part.load()
 
@@ -323,8 +315,8 @@ class Operations:
         return await self.domain_checks(domain, connection or "", selector)
 
     async def settings_export(self) -> dict[str, Any]:
-        """Connections, roles and routes that people have set, without secrets."""
-        return settings_file.exported(self.connections, self.now())
+        """Connections, roles, routes and rules that people have set, without secrets."""
+        return self.misc.out(secrets=False)
 
     # Suppressions, credentials, keys, database, health ----------------------------------------------------------------
 

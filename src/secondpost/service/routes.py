@@ -5,7 +5,7 @@ Rule: the configuration's come first, so that they win; what is kept is in force
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -105,14 +105,16 @@ class Routes:
         async with self._turn:
             await self._keep(self.kept, enabled=enabled)
 
-    def check(self, entry: Mapping[str, Any]) -> Rule:
-        """The route that plain data means. Raises `SecondpostError` when it cannot be kept so."""
+    def check(self, entry: Mapping[str, Any], connections: Collection[str] = ()) -> Rule:
+        """The route that plain data means. Raises `SecondpostError` when it cannot be kept so.
+
+        `connections`: the names there will be, if not those that there are."""
         rule = routing.parse(entry)
         self.try_patterns(rule)
         if not rule.name or not rule.name.isprintable() or len(rule.name) > 200:
             raise SecondpostError(f"A {self.noun} needs a name of one line, at most 200 characters.")
         for name in (*([] if rule.block else [rule.connection]), *rule.backups):
-            if name not in self.desk.connections:
+            if name not in (connections or self.desk.connections):
                 raise SecondpostError(f"There is no connection {name!r}. Choose another for the route {rule.name!r}.")
         return rule
 
@@ -125,6 +127,12 @@ class Routes:
             id = id or secrets.token_hex(4)
             await self._keep({**self.kept, id: rule}, enabled=self.enabled)
         return id
+
+    async def replace_all(self, entries: Sequence[Mapping[str, Any]], *, enabled: bool) -> None:
+        """Keep these instead of all that are kept now."""
+        kept = {secrets.token_hex(4): self.check(entry) for entry in entries}
+        async with self._turn:
+            await self._keep(kept, enabled=enabled)
 
     async def remove(self, id: str) -> None:
         async with self._turn:

@@ -27,7 +27,7 @@ def _top(visit: Visit) -> str:
 
 
 def _routes(visit: Visit) -> Routes:
-    return visit.operations.controls if _top(visit) == CONTROLS else visit.operations.connections.routes
+    return visit.operations.misc.controls if _top(visit) == CONTROLS else visit.operations.connections.routes
 
 
 async def index(visit: Visit) -> Response:
@@ -119,7 +119,7 @@ async def _replayed(visit: Visit, id: str, form: RouteForm) -> Response:
     await visit.record(f"replayed a draft of the {routes.noun} {form.name} over the log")
     now = (*desk.controls, *desk.rules)
     draft = routes.with_draft(id, rule)
-    after = (*draft, *desk.rules) if routes is visit.operations.controls else (*desk.controls, *draft)
+    after = (*draft, *desk.rules) if routes is visit.operations.misc.controls else (*desk.controls, *draft)
     told = await routes.replay(after, now)
     return _page(visit, id, form, replay=told, skipped=why_skipped(rule, desk.connections))
 

@@ -1,0 +1,80 @@
+"""Settings as a document: nothing secret leaves unasked, and nothing wrong comes in, not even in part."""
+
+import json
+
+import pytest
+
+from secondpost.service.users import Role
+
+RULE = {"name": "Invoices", "any": [{"all": [{"property": "subject", "operator": "contains", "value": "invoice"}]}]}
+
+
+@pytest.fixture
+async def browser(admin):
+    return await admin.signed_in(Role.ADMIN)
+
+
+@pytest.fixture
+async def connections(admin):
+    connections = admin.operations.connections
+    await connections.add("main", mailer="postmark", token="canary-token")
+    await connections.add("second", dsn="smtp://ada:canary-password@127.0.0.1:1")
+    await connections.change("main", {**connections.kept["main"], "backups": ["second"]})
+    await connections.set_backup("second")
+    await connections.routes.put("", {**RULE, "connection": "second"})
+    await admin.operations.misc.controls.put("", {**RULE, "block": True})
+    return connections
+
+
+async def export(browser, **fields):
+    return json.loads((await browser.post("/settings/misc/export", data=fields)).text)
+
+
+async def bring(browser, document):
+    text = document if isinstance(document, str) else json.dumps(document)
+    return await browser.post("/settings/misc/import", data={"document": text})
+
+
+async def test_an_export_has_no_secret_unless_it_is_asked_for(admin, browser, connections):
+    plain = await export(browser)
+    assert "canary" not in json.dumps(plain)
+    assert plain["connections"]["second"]["host"] == "127.0.0.1"
+    assert (plain["primary"], plain["backup"]) == ("main", "second")
+    whole = json.dumps(await export(browser, secrets="on"))
+    assert "canary-token" in whole
+    assert "canary-password" in whole
+    assert any("exported the settings with secrets" in text for text in await admin.audit())
+
+
+async def test_what_was_exported_comes_back_as_it_was(admin, browser, connections):
+    whole = await export(browser, secrets="on")
+    for id in list(connections.routes.kept):
+        await connections.routes.remove(id)
+    await connections.change("main", {"mailer": "capture"})
+    await connections.set_backup(None)
+    assert (await bring(browser, whole)).status_code == 303
+    assert await export(browser, secrets="on") == whole
+
+
+async def test_a_secret_that_the_export_lacks_stays(browser, connections):
+    await bring(browser, await export(browser))
+    assert connections.kept["main"]["token"] == "canary-token"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "no json", [], {"secondpost": 2}, {"odd": 1}, {"connections": []}, {"connections": {"main": 1}},
+        {"connections": {"third": {"mailer": "postmark"}}}, {"connections": {"third": {"mailer": "nothing"}}},
+        {"connections": {"third": {"mailer": "capture", "backups": ["gone"]}}}, {"primary": "gone"}, {"primary": 1},
+        {"primary": "second"}, {"smart_routing": []}, {"smart_routing": {"enabled": True, "routes": [RULE]}},
+        {"email_controls": [{**RULE, "connection": "main"}]}, {"email_controls": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_what_is_wrong_is_refused_whole(browser, connections, change):
+    before = await export(browser, secrets="on")
+    new = {**before, "connections": {**before["connections"], "fresh": {"mailer": "capture"}}}
+    answer = await bring(browser, new | change if isinstance(change, dict) else change)
+    assert answer.status_code == 400
+    assert await export(browser, secrets="on") == before
