@@ -83,6 +83,14 @@ BY_PRIMARY = "All mail leaves by Primary (SendGrid). "
             "A failed 3 h ago; 1 message went out by Second (Mailgun).",
         ),
         (
+            Situation(primary=Way(title="A", health=Health.DRILL, at=NOW), backup=READY), "open",
+            "A refuses mail on purpose until 14:02 (Fallback Drill); mail goes out by Second (Mailgun).",
+        ),
+        (
+            Situation(primary=Way(title="A", health=Health.DRILL, at=NOW), backup=None), "open",
+            "A refuses mail on purpose until 14:02 (Fallback Drill); it takes what nobody else can.",
+        ),
+        (
             Situation(primary=Way(title="A", health=Health.SHAKY, at=NOW - HOURS), backup=None), "open",
             "A failed 3 h ago; what it does not take waits.",
         ),

@@ -89,6 +89,21 @@ async def test_a_pause_that_the_provider_asked_for_is_told(office, look):
     assert "was asked by its provider to pause until" in said(await look())
 
 
+async def test_a_drill_is_told_for_what_it_is_and_so_is_what_it_proved(office, operations, look):  # noqa: F811
+    await operations.drills.load()
+    await operations.drills.begin(5)
+    await office.send()
+    told = "primary (Scripted) refuses mail on purpose until … (Fallback Drill); mail goes out by backup (Scripted)."
+    overview = await look()
+    assert (said(overview), overview.day.backup) == (told, 1)
+    await operations.drills.end()
+    assert (await look()).cards[1].proved is None
+    await operations.drill("a@example.net")
+    overview = await look()
+    assert overview.cards[1].proved is not None
+    assert overview.day.all == 1  # the drill's own message is not counted
+
+
 async def test_what_a_limit_leaves_is_told(office, look):
     office.line().limiter = limits.take(limits.Limiter(limits=Limits(per_day=10)), office.clock())
     assert (await look()).cards[0].left == {"day": 9}

@@ -15,12 +15,13 @@ class Health(StrEnum):
     WELL = "well"
     SHAKY = "shaky"  # its last attempt failed; it is still tried first
     TRIAL = "trial"  # it was down, and carries one message at a time until one is taken
+    DRILL = "drill"  # it refuses on purpose what another connection can take (the Fallback Drill)
     PAUSED = "paused"  # its provider asked us to wait
     DOWN = "down"
     OFF = "off"  # switched off by a person
 
 
-CARRIES = frozenset({Health.WELL, Health.SHAKY, Health.TRIAL})
+CARRIES = frozenset({Health.WELL, Health.SHAKY, Health.TRIAL, Health.DRILL})
 
 
 class Tone(StrEnum):
@@ -31,7 +32,7 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """A connection in its role. `at`: since when it is down, when it failed, or until when it is paused."""
+    """A connection in its role. `at`: since when it is down, when it failed, or until when it is paused or drilled."""
 
     title: str
     health: Health
@@ -116,7 +117,8 @@ def _failing(now: Situation, primary: Way) -> Sentence:
     if backup is not None and backup.health in CARRIES:
         return Sentence(Tone.OPEN, (*begin, f"; {_rescued(now.rescued, backup)} {backup.title}."))
     if primary.health in CARRIES:
-        return Sentence(Tone.OPEN, (*begin, "; what it does not take waits." + _waiting(now)))
+        rest = "it takes what nobody else can" if primary.health is Health.DRILL else "what it does not take waits"
+        return Sentence(Tone.OPEN, (*begin, f"; {rest}." + _waiting(now)))
     if backup is None:
         return Sentence(Tone.BAD, (*begin, ", and there is no Backup Connection." + _waiting(now)))
     return Sentence(Tone.BAD, (*begin, f", and {backup.title} ", *_ails(backup), ": nothing leaves." + _waiting(now)))
@@ -128,6 +130,8 @@ def _ails(way: Way) -> tuple[str | Moment, ...]:
             return ("is switched off",)
         case Health.PAUSED if way.at is not None:
             return ("was asked by its provider to pause until ", Moment(way.at))
+        case Health.DRILL if way.at is not None:
+            return ("refuses mail on purpose until ", Moment(way.at), " (Fallback Drill)")
         case Health.SHAKY if way.at is not None:
             return ("failed ", Moment(way.at, ago=True))
         case Health.TRIAL if way.at is not None:

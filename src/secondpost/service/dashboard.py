@@ -13,6 +13,7 @@ from secondpost.core.tally import Heading, Tally, together
 from secondpost.core.truth import Health
 from secondpost.service.connections import Connections
 from secondpost.service.costly import Costly
+from secondpost.service.drill import Drills
 from secondpost.service.line import Line
 from secondpost.service.verification import Readiness, Verification
 from secondpost.store.base import Query, Store
@@ -42,6 +43,7 @@ class Card:
     tally: Tally
     last_success: datetime | None
     last_error: LastAttempt | None
+    proved: str | None  # when it last carried the message of a drill
     left: Mapping[str, int]  # by span: how many more its limits allow
     most: Mapping[str, int]
 
@@ -69,6 +71,7 @@ class Dashboard:
     store: Store
     connections: Connections
     verification: Verification
+    drills: Drills
     costly: Costly = field(default_factory=Costly)
 
     async def overview(self) -> Overview:
@@ -95,21 +98,30 @@ class Dashboard:
         last = await self.costly.get(("attempts", since), lambda: self.store.last_attempts(since))
         readiness = await self.verification.readiness()
         told = {(one.connection, one.accepted): one for one in last}
+        proved = await self.drills.proved() or {}
         cards = []
         for row in self.connections.show():
             name = row["name"]
             line = self.connections.worker.ways.lines[name]
             success, error = told.get((name, True)), told.get((name, False))
-            health, at = _health(line, error, now)
+            health, at = self._drilled(name, now) or _health(line, error, now)
             cards.append(
                 Card(
                     name=name, title=row["title"], role=row["role"], health=health, at=at, reason=line.breaker.reason,
                     readiness=readiness[name], tally=by_name.get(name, Tally()), last_error=error,
                     last_success=success.at if success else await self._success(name),
+                    proved=proved["at"] if proved.get("carried") == name else None,
                     left=limits.left(line.limiter, now), most=_most(line),
                 )
             )  # fmt: skip
         return sorted(cards, key=lambda card: ("primary", "backup", "additional").index(card.role))
+
+    def _drilled(self, name: str, now: datetime) -> tuple[Health, datetime] | None:
+        """Whether it refuses real mail on purpose now."""
+        real = self.drills.real
+        if real is None or real.connection != name or not real.begun <= now < real.until:
+            return None
+        return Health.DRILL, real.until
 
     async def _by_connection(self, since: datetime) -> dict[str, Tally]:
         until = since + STEPS * STEP

@@ -82,7 +82,7 @@ class Operations:
         self.sign_ins = SignIns(self.store, self.worker, self.verification, self.now, self.url)
         self.drills = Drills(self.store, self.connections, self.submit)
         self.views = Views(self.store)
-        self.dashboard = Dashboard(self.store, self.connections, self.verification)
+        self.dashboard = Dashboard(self.store, self.connections, self.verification, self.drills)
         self.reports = Reports(self.store)
         self.inbox = Inbox(self.store, self.connections)
         self.domain_checks = DomainCheck(self.connections)

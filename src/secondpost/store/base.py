@@ -16,6 +16,7 @@ from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.outcome import Outcome, Phase
 from secondpost.core.priority import Priority
 from secondpost.store.reports import Reports
+from secondpost.store.settings import Settings
 
 
 @dataclass(slots=True, kw_only=True)
@@ -299,15 +300,9 @@ class Queue(Protocol):
         ...
 
     async def move(
-        self,
-        message: int,
-        numbers: Sequence[int] | None,
-        move: Move,
-        *,
-        now: datetime,
-        due: datetime | None,
-        reason: str,
-    ) -> tuple[int, ...]:
+        self, message: int, numbers: Sequence[int] | None, move: Move, *,
+        now: datetime, due: datetime | None, reason: str,
+    ) -> tuple[int, ...]:  # fmt: skip
         """Make one move for those deliveries (None: all) that allow it; returns the numbers that moved.
 
         For people and policies. `due`: when to try again, if it waits after the move; None means now."""
@@ -360,22 +355,6 @@ class Log(Protocol):
     ) -> list[dict[str, Any]]:
         """Newest first; `kinds` (none: all) and `text` (in the text or the connection's name) narrow."""
         ...
-
-
-class Settings(Protocol):
-    """Small JSON documents by (kind, name). Documents may hold secrets: values are encrypted at rest."""
-
-    async def get(self, kind: str, name: str) -> Any | None: ...
-
-    async def all(self, kind: str) -> dict[str, Any]: ...
-
-    async def put(self, kind: str, name: str, value: Any) -> None: ...
-
-    async def put_all(self, kind: str, documents: Mapping[str, Any | None]) -> None:
-        """All of these by their names, or none; None deletes one."""
-        ...
-
-    async def delete(self, kind: str, name: str) -> bool: ...
 
 
 class TailWriter(Protocol):
