@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -27,9 +29,12 @@ def measure(*, quick: bool) -> Section:
         gateway.configure()
         with (gateway.scratch / "secondpost.toml").open("a") as file:
             file.write(KEEP)
-        command = [sys.executable, "-m", "bench.archive", str(gateway.data), str(count)]
-        filled = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        progress(f"log: {count:,} messages, {count / filled:,.0f}/s")
+        if ready := os.environ.get("BENCH_LOG"):  # a folder that bench.archive has filled: that takes ten minutes
+            shutil.copytree(ready, gateway.data)
+        else:
+            command = [sys.executable, "-m", "bench.archive", str(gateway.data), str(count)]
+            filled = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+            progress(f"log: {count:,} messages, {count / filled:,.0f}/s")
         gateway.start()
         wait_for_greeting(gateway.port, gateway.running, patience=120)
         rows = _measured(gateway, count)

@@ -177,7 +177,9 @@ class Operations:
         """What a moment's look finds; `next` says where to go on, also when it has found nothing yet."""
         query = present.query(filters)
         found = await self.store.look(query)
+        counts = present.tally(found.rows).items() if len(found.rows) < query.limit else ()
         return {
+            "counts": {word: (count, found.before is not None) for word, count in counts},
             "rows": [present.listed(row) for row in found.rows],
             "next": None if found.before is None else rfc5322.id_text(found.before),
             "full": len(found.rows) == query.limit,

@@ -17,7 +17,7 @@ from secondpost.service.present import LABELS
 from secondpost.service.views import COLUMNS
 
 ROWS = 50
-SORTED = 1000  # messages that are put in order by their subject: the newest that match
+SORTED = 500  # messages that are put in order by their subject: the newest that match
 TITLES = {
     "status": "Status", "subject": "Subject", "from": "From", "to": "To", "initiator": "Initiator",
     "connection": "Connection", "cc": "CC", "bcc": "BCC", "date": "Date Sent",
@@ -34,7 +34,7 @@ async def show(visit: Visit) -> Response:
         await visit.record(f"searched the {'headers' if filters['headers'] else 'content'} of the log: {filters['q']}")
     try:
         found = await _find(visit, filters)
-        counts = {} if filters.opens else await _counts(visit, filters)
+        counts = {} if filters.opens else await _counts(visit, filters, found)
         error = ""
     except SecondpostError as mistake:  # a date that is none: the form stays as it was filled in
         found, counts, error = {"rows": [], "next": None, "full": False}, {}, str(mistake)
@@ -64,7 +64,9 @@ async def _find(visit: Visit, filters: Filters) -> dict[str, Any]:
     return {"rows": page, "next": more, "full": more is not None, "cut": found["next"] is not None}
 
 
-async def _counts(visit: Visit, filters: Filters) -> dict[str, tuple[int, bool]]:
+async def _counts(visit: Visit, filters: Filters, found: dict[str, Any]) -> dict[str, tuple[int, bool]]:
+    if found.get("counts") and not filters["status"] and not visit.query("before"):
+        return dict(found["counts"])  # the page shows all that a moment's look finds: they are counted already
     return await visit.operations.log_counts(**filters.asked())
 
 

@@ -19,7 +19,7 @@ message.id < :before AND message.id > :after AND accepted >= :since AND accepted
     AND (:client IS NULL OR client = :client)
     AND (:error IS NULL OR EXISTS (
         SELECT 1 FROM attempt, json_each(outcomes) AS one
-        WHERE attempt.message = message.id AND one.value ->> 'kind' <> 'accepted' AND mentions(one.value ->> 'reply', :error)
+        WHERE attempt.message = message.id AND outcomes LIKE :error_hint AND one.value ->> 'kind' <> 'accepted' AND mentions(one.value ->> 'reply', :error)
     ))
     AND (:subject IS NULL OR (
         (message.subject LIKE :subject_hint OR message.subject GLOB '*[^ -~]*') AND spells(message.subject, :subject)
