@@ -15,7 +15,7 @@ from bench.machine import free_port, wait_for_greeting
 from bench.report import Section, progress
 
 MESSAGES, QUICK = 1_000_000, 20_000
-EACH = 20  # requests of a kind, each with other words where the kind has some
+EACH = 50  # requests of a kind, each with other words where the kind has some
 GOAL = 100.0  # milliseconds, p95
 KEEP = '\n[log]\ncontent_days = "forever"\nretention_days = "forever"\n'
 PASSWORD = "quiet harbor lantern"  # of a gateway that lives for minutes

@@ -38,7 +38,7 @@ from secondpost.service.worker import Worker
 from secondpost.store.base import Store
 
 HISTORY = 50  # entries that are told unasked
-COUNTED = 1000  # messages of a standing that are counted; there may be millions
+COUNTED = 500  # messages of a standing that are counted; there may be millions
 VERDICTS = {"arrived": Move.SETTLE_ARRIVED, "refused": Move.SETTLE_REFUSED, "send_again": Move.SEND_AGAIN}
 
 
