@@ -254,8 +254,7 @@ class Operations:
         return {"id": rfc5322.id_text(receipt.id)}
 
     async def messages_cancel(self, id: str) -> dict[str, Any]:
-        moved = await self._move(id, None, Move.CANCEL, "cancelled by a person")
-        return {"cancelled": len(moved)}
+        return {"cancelled": len(await self._move(id, None, Move.CANCEL, "cancelled by a person"))}
 
     async def messages_try_now(self, id: str) -> dict[str, Any]:
         """What waits for its time is due now. It goes as soon as a connection of its route can take it."""
