@@ -33,6 +33,7 @@ def test_the_log_is_accessible_and_narrow(scheme, tmp_path, primary, backup, vis
         page.goto("/log?q=anna")
         page.get_by_label("All that match").check()
         page.get_by_role("button", name="Delete").click()
+        page.get_by_role("heading", name="Delete 4 messages?").wait_for()
         _look(page, scheme, "log-delete")
         page.get_by_role("link", name="Leave them").click()
         page.get_by_label("All on this page").check()
