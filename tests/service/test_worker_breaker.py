@@ -55,6 +55,16 @@ async def test_what_waits_in_the_line_of_a_connection_that_breaks_goes_another_w
     assert rerouted.attempts[0]["note"] == "fallback: primary is unavailable"
 
 
+async def test_the_timeline_says_why_the_backup_was_first(office):
+    office.primary.refuse = REFUSED_LOG_IN
+    while office.line().breaker.state is breaker.State.CLOSED:
+        await office.send()
+    message = await office.send()
+    assert [(one["connection"], one["note"]) for one in (await office.entry(message)).attempts] == [
+        ("backup", "fallback: primary is known to be down")
+    ]
+
+
 async def send_as(office, sender):
     return await office.send(sender=sender, content=f"From: {sender}\r\n\r\nhi\r\n".encode())
 

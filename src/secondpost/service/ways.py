@@ -35,6 +35,15 @@ class Ways:
         lines = [self.lines[name] for name in self.known(route)]
         return any(line.usable(now) and line.wait(now) <= HORIZON for line in lines)
 
+    def passed_over(self, errand: Errand, line: Line, now: datetime) -> str:
+        """Why it goes by this line although another comes before it in the route; "" where an attempt tells it."""
+        untried = [name for name in self.known(errand.lease.route) if name not in errand.lease.deliveries[0].spent]
+        first = untried[0] if untried else line.name
+        if first == line.name or first in errand.tried:
+            return ""
+        usable = self.lines[first].usable(now, errand)
+        return f"fallback: {first} {'has reached its limit' if usable else 'is known to be down'}"
+
     def open_to(self, errand: Errand, now: datetime, *, but: str = "") -> list[Line]:
         """The lines that may carry it now, in the order of its route.
 

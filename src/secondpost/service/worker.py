@@ -120,6 +120,8 @@ class Worker:
         line.claim(errand, now)
         if errand.probe:
             errand.note = errand.note or "probe: the connection is on trial"
+        elif not errand.note and errand.lease.route[:1] != (line.name,):
+            errand.note = self.ways.passed_over(errand, line, now)
         self._arm(errand)
         if wait:
             loop = asyncio.get_running_loop()
