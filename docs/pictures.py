@@ -43,18 +43,20 @@ PAGES = {
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, Provider() as primary, Provider() as backup:
-        with Gateway(Path(folder), settings={"smtp": {"hostname": "mail.shop.example"}}) as gateway:
-            connect(gateway, primary, backup)
-            morning(gateway, primary)
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-                for scheme in ("light", "dark"):
-                    context = browser.new_context(
-                        base_url=f"http://127.0.0.1:{gateway.http_port}", color_scheme=scheme, locale="en-US"
-                    )
-                    take(context.new_page(), gateway, scheme)
-                browser.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Provider() as primary,
+        Provider() as backup,
+        Gateway(Path(folder), settings={"smtp": {"hostname": "mail.shop.example"}}) as gateway,
+        sync_playwright() as playwright,
+    ):
+        connect(gateway, primary, backup)
+        morning(gateway, primary)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for scheme in ("light", "dark"):
+            address = f"http://127.0.0.1:{gateway.http_port}"
+            take(browser.new_context(base_url=address, color_scheme=scheme, locale="en-US").new_page(), gateway, scheme)
+        browser.close()
 
 
 def connect(gateway: Gateway, primary: Provider, backup: Provider) -> None:

@@ -21,7 +21,7 @@ from secondpost.mailers.base import Mailer
 from secondpost.service.connections import Connections
 from secondpost.service.credentials import Credentials
 from secondpost.service.desk import Desk
-from secondpost.service.housekeeping import Housekeeping
+from secondpost.service.housekeeping import Duty, Housekeeping
 from secondpost.service.ids import new_id, worker_name
 from secondpost.service.keys import PREFIX, Keys
 from secondpost.service.ladder import Ladder
@@ -131,13 +131,16 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
         store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config),
         smtp=_smtp(config), retention=Retention(store, utc_now, *_retention(config)),
     )  # fmt: skip
-    housekeeping.others = (
-        (operations.retention.purge, 600.0), (operations.retention.forget, 30.0),
-        (operations.drills.tend, 5.0), (operations.verification.daily, 60.0),
-        (credentials.keep_counts, 1.0), (keys.keep_counts, 1.0),
-        (operations.sign_ins.renew, 60.0),
-    )  # fmt: skip
+    housekeeping.others = _duties(operations)
     return Core(config, store, worker, trials, housekeeping, operations)
+
+
+def _duties(it: Operations) -> tuple[Duty, ...]:
+    """What is done every so many seconds besides moving mail."""
+    return (
+        (it.retention.purge, 600.0), (it.retention.forget, 30.0), (it.drills.tend, 5.0), (it.verification.daily, 60.0),
+        (it.credentials.keep_counts, 1.0), (it.keys.keep_counts, 1.0), (it.sign_ins.renew, 60.0),
+    )  # fmt: skip
 
 
 def _rules(config: Config) -> tuple[routing.Rule, ...]:

@@ -4,7 +4,7 @@ Rule: what is built is taken apart again and must have exactly the fields that w
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
@@ -63,21 +63,9 @@ def draft(
     """A draft of a built message. Raises `Malformed`, which names every part that is wrong."""
     check = form.Check()
     author = check(form.mailbox, "sender", sender, default=("", ""))
-    boxes = {
-        name: form.mailboxes(name, listed, check)
-        for name, listed in (("to", to), ("cc", cc), ("bcc", bcc), ("reply_to", reply_to))
-    }
-    if not (to or cc or bcc):
-        check.note("to", "There is no recipient: name at least one.")
-    fields = [
-        ("From", form.written([author])),
-        *_lists(boxes),
-        ("Subject", check(form.subject, "subject", subject, default="")),
-        *[check(form.header, f"headers.{name[:80]}", name, value, default=("X-Wrong", "")) for name, value in headers],
-    ]
-    for name, long in (("text", text), ("html", html)):
-        check(form.prose, name, long, default="")
-    files = _files(attachments, check)
+    boxes = _boxes(check, to=to, cc=cc, bcc=bcc, reply_to=reply_to)
+    fields = [("From", form.written([author])), *_lists(boxes), *_own(check, subject, headers)]
+    files = _files(check, attachments, text=text, html=html)
     it = Draft(
         id=id,
         sender=author[1],
@@ -101,7 +89,22 @@ def draft(
     return it
 
 
-def _files(attachments: Sequence[Mapping[str, str]], check: form.Check) -> list[Attachment]:
+def _boxes(check: form.Check, **listed: Sequence[str]) -> dict[str, list[Mailbox]]:
+    if not (listed["to"] or listed["cc"] or listed["bcc"]):
+        check.note("to", "There is no recipient: name at least one.")
+    return {name: form.mailboxes(name, boxes, check) for name, boxes in listed.items()}
+
+
+def _own(check: form.Check, subject: str, headers: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The fields that the sender writes."""
+    yield "Subject", check(form.subject, "subject", subject, default="")
+    for name, value in headers:
+        yield check(form.header, f"headers.{name[:80]}", name, value, default=("X-Wrong", ""))
+
+
+def _files(check: form.Check, attachments: Sequence[Mapping[str, str]], **prose: str) -> list[Attachment]:
+    for name, long in prose.items():
+        check(form.prose, name, long, default="")
     wrong = Attachment(b"", "text", "plain", "", "")
     return [
         check(form.attachment, f"attachments[{number}]", attachment, default=wrong)

@@ -28,6 +28,9 @@ BATCH = 500
 LOOK_AGAIN = 0.5  # seconds: the floor under every wake-up
 
 
+Duty = tuple[Callable[[], Awaitable[object]], float]  # what is done, and every how many seconds
+
+
 @dataclass(slots=True)
 class Housekeeping:
     """The duties of one process, each with its rhythm in seconds."""
@@ -41,7 +44,7 @@ class Housekeeping:
     now: Callable[[], datetime]
     boot: str
     alone: bool = True
-    others: tuple[tuple[Callable[[], Awaitable[object]], float], ...] = ()  # duties that others see to
+    others: tuple[Duty, ...] = ()  # that others see to
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
     _kept: dict[str, limits.Limiter] = field(default_factory=dict)
 

@@ -3,11 +3,8 @@
 Rule: command line and web admin do the same things by the same words; nobody writes into the store around them.
 """
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import datetime
 from inspect import isfunction
 from typing import Any
 
@@ -15,84 +12,25 @@ from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
 from secondpost.errors import ContentNotKept, SecondpostError
 from secondpost.service import compose, health, outstanding, present, routes, suppressions
-from secondpost.service.connections import Connections
-from secondpost.service.credentials import Credentials
-from secondpost.service.dashboard import Dashboard
-from secondpost.service.domain_check import DomainCheck
-from secondpost.service.drill import Drills
-from secondpost.service.feedback import Feedback
-from secondpost.service.inbox import Inbox
 from secondpost.service.jobs import Jobs
-from secondpost.service.keys import USUAL, Keys
-from secondpost.service.misc import Misc
-from secondpost.service.reports import Reports
-from secondpost.service.retention import Retention
-from secondpost.service.sessions import Sessions
-from secondpost.service.sign_in import SignIns
-from secondpost.service.submit import Draft, Submit
-from secondpost.service.suppressions import Suppressions
-from secondpost.service.users import Role, Users
-from secondpost.service.verification import Verification
-from secondpost.service.views import Views
-from secondpost.service.worker import Worker
-from secondpost.store.base import Store
+from secondpost.service.keys import USUAL
+from secondpost.service.services import Services
+from secondpost.service.submit import Draft
+from secondpost.service.users import Role
 
 HISTORY = 50  # entries that are told unasked
 COUNTED = 500  # messages of a standing that are counted; there may be millions
 VERDICTS = {"arrived": Move.SETTLE_ARRIVED, "refused": Move.SETTLE_REFUSED, "send_again": Move.SEND_AGAIN}
 
 
-@dataclass(slots=True)
-class Operations:
+class Operations(Services):
     """Every operation by its name; `named` finds one for the control door."""
 
-    store: Store
-    worker: Worker
-    submit: Submit
-    connections: Connections
-    credentials: Credentials
-    keys: Keys
-    suppressions: Suppressions
-    now: Callable[[], datetime]
-    new_id: Callable[[], int]
-    retention: Retention
-    url: str = ""  # how people reach the web admin
-    smtp: str = ""  # how apps reach the gateway, host:port; empty where it does not listen
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)  # what runs on its own for a person ends now
-    users: Users = field(init=False)
-    sessions: Sessions = field(init=False)
-    verification: Verification = field(init=False)
-    feedback: Feedback = field(init=False)
-    sign_ins: SignIns = field(init=False)
-    drills: Drills = field(init=False)
-    views: Views = field(init=False)
-    dashboard: Dashboard = field(init=False)
-    reports: Reports = field(init=False)
-    inbox: Inbox = field(init=False)
-    domain_checks: DomainCheck = field(init=False)
-    jobs: Jobs = field(init=False)
-    misc: Misc = field(init=False)
+    __slots__ = ("jobs",)
 
     def __post_init__(self) -> None:
-        self.misc = Misc(self.connections)
-        self.users = Users(self.store, self.now)
-        self.sessions = Sessions(self.store, self.now)
-        self.verification = Verification(self.store, self.connections, self.now)
-        self.feedback = Feedback(self.store, self.worker, self.suppressions, self.now, self.url)
-        self.sign_ins = SignIns(self.store, self.worker, self.verification, self.now, self.url)
-        self.drills = Drills(self.store, self.connections, self.submit)
-        self.views = Views(self.store)
-        self.dashboard = Dashboard(self.store, self.connections, self.verification, self.drills)
-        self.reports = Reports(self.store)
-        self.inbox = Inbox(self.store, self.connections)
-        self.domain_checks = DomainCheck(self.connections)
+        super().__post_init__()
         self.jobs = Jobs(self.store, self.messages_resend, self.now)
-
-    async def load(self) -> None:
-        """Read what is kept in the store, once it is open."""
-        parts = self.credentials, self.keys, self.suppressions, self.connections, self.misc, self.drills, self.retention
-        for part in parts:
-            await part.load()
 
     def named(self, name: str) -> Callable[..., Awaitable[Any] | AsyncIterator[Any]]:
         operation = getattr(self, name, None) if name in OPERATIONS else None
