@@ -64,6 +64,24 @@ async def test_pages_go_on_by_key_and_never_show_a_message_twice(admin, monkeypa
     assert path == ""
 
 
+async def test_the_oldest_come_first_when_the_date_is_clicked_and_pages_go_on_from_there(admin, monkeypatch):
+    monkeypatch.setattr("secondpost.admin.pages.log.ROWS", 2)
+    ids = [await put(admin, f"Order {number}") for number in range(3)]
+    browser = await admin.signed_in(Role.VIEWER)
+    newest = (await browser.get("/log?q=order&in=subject")).text
+    assert 'aria-sort="descending"' in newest
+    assert 'href="/log?q=order&amp;in=subject&amp;sort=date">Date Sent</a>' in newest
+    first = (await browser.get("/log?q=order&in=subject&sort=date")).text
+    assert 'aria-sort="ascending"' in first
+    assert 'href="/log?q=order&amp;in=subject">Date Sent</a>' in first
+    assert first.index(f'href="/log/{ids[0]}"') < first.index(f'href="/log/{ids[1]}"')
+    assert ids[2] not in first
+    following = first.partition('rel="next" href="')[2].partition('"')[0].replace("&amp;", "&")
+    rest = (await browser.get(following)).text
+    assert f'href="/log/{ids[2]}"' in rest
+    assert ids[1] not in rest.partition("<tbody>")[2].partition("</tbody>")[0]
+
+
 async def test_sorting_by_subject_goes_on_by_key_too(admin, monkeypatch):
     monkeypatch.setattr("secondpost.admin.pages.log.ROWS", 2)
     for subject in ("cherry", "Apple", "banana"):

@@ -723,6 +723,17 @@ async def test_a_page_is_newest_first_and_goes_on_by_key(store):
     assert [row.id for row in first + second + third] == [it.id for it in reversed(crowd)]
 
 
+async def test_a_page_can_be_oldest_first_and_goes_on_by_key(store):
+    crowd = [submission(n, id=message_id(n)) for n in range(7)]
+    for it in crowd:
+        await store.accept(it)
+    first = await store.page(Query(limit=3, oldest_first=True))
+    second = await store.page(Query(limit=3, oldest_first=True, before=first[-1].id))
+    third = await store.page(Query(limit=3, oldest_first=True, before=second[-1].id))
+    assert [row.id for row in first + second + third] == [it.id for it in crowd]
+    assert await store.page(Query(oldest_first=True, before=crowd[-1].id)) == []
+
+
 async def test_a_row_says_what_lists_show(store):
     it = submission(worker=WORKER, recipients=("a@x.org", "b@x.org"), priority=Priority.BULK)
     await store.accept(it)
@@ -854,6 +865,28 @@ async def test_a_look_goes_on_where_it_ended(filled):
             break
     assert seen == await found(filled, limit=10)
     assert len(seen) == 7
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"address": "anna"}, {"subject": "your"}, {"connection": "primary"}, {"by_backup": True}, {"error": "55"},
+        {"states": (State.ACCEPTED, State.WAITING)}, {"states": (State.LEASED,)}, {"content": "thank you"},
+        {"since": NOW + 2 * HOUR, "until": NOW + 6 * HOUR},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_oldest_first_every_filter_finds_the_same_the_other_way_round(filled, filters):
+    newest = await found(filled, **filters)
+    assert newest
+    assert await found(filled, **filters, oldest_first=True) == newest[::-1]
+    seen, before = [], None
+    while True:
+        look = await filled.look(Query(**filters, oldest_first=True, limit=1, before=before))
+        seen += [row.subject for row in look.rows]
+        if (before := look.before) is None:
+            break
+    assert seen == newest[::-1]
 
 
 async def test_what_is_found_is_counted_up_to_a_limit(filled):

@@ -191,6 +191,7 @@ class StoresAgree(RuleBasedStateMachine):
         by_backup=st.booleans(),
         error=st.sampled_from(["", "", "5"]),
         back=st.integers(0, 200),
+        oldest_first=st.booleans(),
         limit=st.integers(1, 5),
     )
     def page(self, states: tuple[State, ...], back: int, **filters: Any) -> None:

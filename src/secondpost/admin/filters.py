@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 SCOPES = {"addresses": "Email Addresses", "subject": "Subject & Headers", "content": "Content"}
-SORTS = {"": "date", "subject": "subject, A to Z", "-subject": "subject, Z to A"}
+SORTS = ("date", "subject", "-subject")  # the oldest first; from A to Z, and back. Else: the newest first
 NAMES = ("q", "in", "status", "connection", "backup", "initiator", "error", "since", "until", "sort", "headers")
 _FIELDS = {"addresses": "address", "subject": "subject", "content": "content"}
 
@@ -48,6 +48,14 @@ class Filters:
     def opens(self) -> bool:
         """Whether what is sealed must be looked into."""
         return bool(self["q"]) and (self.scope == "content" or bool(self["headers"]))
+
+    @property
+    def oldest_first(self) -> bool:
+        return self["sort"] == "date"
+
+    @property
+    def by_subject(self) -> bool:
+        return self["sort"].endswith("subject")
 
     @property
     def narrowing(self) -> list[str]:

@@ -70,6 +70,7 @@ def query(filters: Mapping[str, Any]) -> Query:
         since=when(filters.get("since")),
         until=when(filters.get("until")),
         before=_before(filters.get("before")),
+        oldest_first=bool(filters.get("oldest_first")),
         limit=_limit(filters.get("limit")),
     )
 

@@ -143,7 +143,8 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A filter of the log. Every field narrows; `before` is the id of the last row of the page before (keyset)."""
+    """A filter of the log. Every field narrows; `before` is the id of the last row of the page before (keyset): what
+    follows is older than it, or younger with `oldest_first`."""
 
     address: str = ""
     subject: str = ""
@@ -158,6 +159,7 @@ class Query:
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
+    oldest_first: bool = False
     limit: int = 50
 
 
@@ -184,9 +186,9 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a moment's look found, newest first. `before`: the key of the next look; None: that was all there is.
+    """What a moment's look found, in the order asked for. `before`: the key of the next look; None: that was all.
 
-    A look may end before its page is full, even with nothing: then `before` says how far back it came."""
+    A look may end before its page is full, even with nothing: then `before` says how far it came."""
 
     rows: list[LogRow]
     before: int | None
@@ -325,7 +327,7 @@ class Queue(Protocol):
 
 class Log(Protocol):
     async def page(self, query: Query) -> list[LogRow]:
-        """Newest first; less than `limit` only when there are no more."""
+        """Less than `limit` only when there are no more."""
         ...
 
     async def look(self, query: Query) -> Found:

@@ -1,6 +1,7 @@
 """SQL in files: each statement is named by the comment line before it (`-- lease_due: claim …`).
 
-Rule: no SQL is put together in Python. What several statements of a file share is a fragment, named in braces.
+Rule: no SQL is put together in Python. What several statements of a file share is a fragment, named in braces; it may
+have fragments, too.
 """
 
 import re
@@ -19,6 +20,8 @@ def statements(file: str) -> dict[str, str]:
     parts = _NAME.split((FOLDER / f"{file}.sql").read_text(encoding="utf-8"))
     found = {name: text.strip() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
     shared = {name for text in found.values() for name in _SHARED.findall(text)}
-    return {
-        name: _SHARED.sub(lambda match: found[match[1]], text) for name, text in found.items() if name not in shared
-    }
+
+    def whole(text: str) -> str:
+        return _SHARED.sub(lambda match: whole(found[match[1]]), text)
+
+    return {name: whole(text) for name, text in found.items() if name not in shared}

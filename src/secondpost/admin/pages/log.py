@@ -54,8 +54,10 @@ def titles(visit: Visit) -> dict[str, str]:
 
 async def _find(visit: Visit, filters: Filters) -> dict[str, Any]:
     before = visit.query("before")
-    if not filters["sort"]:
-        return await visit.operations.log_look(**filters.asked(), before=before, limit=ROWS)
+    if not filters.by_subject:
+        return await visit.operations.log_look(
+            **filters.asked(), oldest_first=filters.oldest_first, before=before, limit=ROWS
+        )
     found = await visit.operations.log_look(**filters.asked(), limit=SORTED)
     rows = sorted(found["rows"], key=lambda row: row["subject"].casefold(), reverse=filters["sort"] == "-subject")
     start = next((number for number, row in enumerate(rows, 1) if row["id"] == before), 0)

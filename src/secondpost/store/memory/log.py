@@ -23,8 +23,8 @@ class MemoryLog(MemoryQueue):
         self._events: list[dict[str, Any]] = []
 
     async def page(self, query: Query) -> list[LogRow]:
-        entries = sorted(self._entries.values(), key=lambda entry: -entry.submission.id)
-        return [_row(entry) for entry in entries if _matches(entry, query)][: query.limit]
+        entries = sorted(self._entries.items(), reverse=not query.oldest_first)
+        return [_row(entry) for _, entry in entries if _matches(entry, query)][: query.limit]
 
     async def look(self, query: Query) -> Found:
         rows = await self.page(query)
@@ -101,7 +101,7 @@ def _row(entry: Entry) -> LogRow:
 def _matches(entry: Entry, query: Query) -> bool:
     it = entry.submission
     return (
-        (query.before is None or it.id < query.before)
+        (query.before is None or (it.id > query.before if query.oldest_first else it.id < query.before))
         and (query.since is None or it.accepted >= query.since)
         and (query.until is None or it.accepted < query.until)
         and (not query.states or any(_stands(delivery, query) for delivery in entry.deliveries))

@@ -1,4 +1,4 @@
-"""Pages of the log in SQLite: window by window from the newest on, each by the index that is shortest.
+"""Pages of the log in SQLite: window by window from the newest or the oldest on, each by the index that is shortest.
 
 Rule: a look takes a moment and not more, however large the log; what a search index does not reach yet is looked
 through, and what is sealed is opened.
@@ -49,39 +49,47 @@ def count(db: apsw.Connection, query: Query, vault: Vault, moment: float = MOMEN
 def _look(db: apsw.Connection, query: Query, vault: Vault, moment: float) -> tuple[list[int], int | None]:
     """The ids of a page, and where to go on. A window is as wide as the time that is left allows."""
     ends = time.monotonic() + moment
-    asked = _asked(query)
-    floor = max(asked["after"], (value(db, _SQL["oldest"]) or 0) - 1)
-    before = (value(db, _SQL["newest"], (asked["before"], 0)) or 0) + 1
+    asked, up = _asked(query), query.oldest_first
+    low = max(asked["after"], (value(db, _SQL["oldest"]) or 0) - 1)
+    high = (value(db, _SQL["newest"], (asked["before"], 0)) or 0) + 1
     first = _FIRST_OPENED if query.head or query.content else _FIRST
-    after = value(db, _SQL["newest"], (before, first)) or 0
+    width = _first_width(db, low, high, first, up=up)
     index = False
     wider = _WIDER_INDEXED if asked["match"] or asked["mark"] else _WIDER
     found: list[int] = []
-    while before > floor + 1:
+    while high > low + 1:  # what is between the two is left to be looked at
         begun = time.monotonic()
-        after = max(after, floor)
+        after, before = (low, min(low + width, high)) if up else (max(high - width, low), high)
         window = {"after": after, "before": before, "limit": query.limit - len(found), "index": index}
         found += _window(db, query, vault, asked | window)
         if len(found) >= query.limit:
             return found, found[-1]
+        low, high = (before - 1, high) if up else (low, after + 1)
         took, left = time.monotonic() - begun, ends - time.monotonic()
         if took > left:
-            return found, after + 1 if after > floor else None
-        indexed = index or len(found) * _FREQUENT < first
-        width = (before - after) * (1 if took * _WIDER > left else wider if indexed else _WIDER)
-        before, after, index = after + 1, after + 1 - width, indexed
+            return found, (low if up else high) if high > low + 1 else None
+        index = index or len(found) * _FREQUENT < first
+        width = (before - after) * (1 if took * _WIDER > left else wider if index else _WIDER)
     return found, None
 
 
+def _first_width(db: apsw.Connection, low: int, high: int, messages: int, *, up: bool) -> int:
+    """How wide a window is that has so many messages."""
+    end: int | None = value(db, _SQL["newest_up" if up else "newest"], (low if up else high, messages))
+    if end is None:
+        return high - low
+    return end - low if up else high - end
+
+
 def _window(db: apsw.Connection, query: Query, vault: Vault, asked: dict[str, Any]) -> list[int]:
-    """The newest ids in a window. One walk for each state asked for, put together."""
+    """The first ids in a window. One walk for each state asked for, put together."""
     opened = bool(query.head or query.content)
     walked = asked | {"limit": _ALWAYS} if opened else asked
     found = {message for state in query.states or (None,) for message in _walk(db, walked | {"state": state})}
-    newest = sorted(found, reverse=True)
+    first = sorted(found, reverse=not query.oldest_first)
     if opened:
-        newest = [message for message in newest if _says(db, vault, message, query)]
-    return newest[: asked["limit"]]
+        first = [message for message in first if _says(db, vault, message, query)]
+    return first[: asked["limit"]]
 
 
 def _walk(db: apsw.Connection, asked: dict[str, Any]) -> list[int]:
@@ -93,11 +101,14 @@ def _walk(db: apsw.Connection, asked: dict[str, Any]) -> list[int]:
     if index is None or narrow or not asked["index"]:
         return _ids(db, way, asked)
     reach = value(db, _SQL["indexed"])
-    fresh = _ids(db, way, asked | {"after": max(asked["after"], reach)})
-    left = {"before": min(asked["before"], reach + 1), "limit": asked["limit"] - len(fresh)}
+    known = asked | {"before": min(asked["before"], reach + 1)}
     if index == "page_matching":
-        left |= {"subject": None, "address": None}  # the index has found them
-    return fresh + _ids(db, index, asked | left)
+        known |= {"subject": None, "address": None}  # the index has found them
+    parts = [(way, asked | {"after": max(asked["after"], reach)}), (index, known)]
+    found: list[int] = []
+    for along, part in reversed(parts) if asked["up"] else parts:
+        found += _ids(db, along, part | {"limit": asked["limit"] - len(found)})
+    return found
 
 
 def _index(asked: dict[str, Any]) -> str | None:
@@ -111,9 +122,12 @@ def _asked(query: Query) -> dict[str, Any]:
     """The parameters that all ways take. Dates bound ids, ordered by time: to a day, for mail that came slowly."""
     since = -_ALWAYS if query.since is None else ms(query.since)
     until = _NEVER if query.until is None else ms(query.until)
+    low = -1 if query.since is None else new_id(since - _DAY, 0) - 1
+    high, key = new_id(until, 0), query.before
     return {
-        "before": min(_ALWAYS if query.before is None else query.before, new_id(until, 0)),
-        "after": -1 if query.since is None else new_id(since - _DAY, 0) - 1,
+        "up": query.oldest_first,
+        "before": high if key is None or query.oldest_first else min(key, high),
+        "after": low if key is None or not query.oldest_first else max(key, low),
         "since": since,
         "until": until,
         "withheld": query.withheld or None,
@@ -132,7 +146,7 @@ def _asked(query: Query) -> dict[str, Any]:
 
 
 def _ids(db: apsw.Connection, way: str, asked: dict[str, Any]) -> list[int]:
-    return [message for (message,) in fetch(db, _SQL[way], asked)]
+    return [message for (message,) in fetch(db, _SQL[f"{way}_up" if asked["up"] else way], asked)]
 
 
 # What is sealed ----------------------------------------------------------------------------------------------------
@@ -156,7 +170,9 @@ def _says(db: apsw.Connection, vault: Vault, message: int, query: Query) -> bool
 
 
 def rows(db: apsw.Connection, ids: list[int]) -> list[LogRow]:
-    return [_row(*values) for values in fetch(db, _SQL["rows"], (encode(ids),))]
+    """In the order of their ids."""
+    found = {values[0]: _row(*values) for values in fetch(db, _SQL["rows"], (encode(ids),))}
+    return [found[message] for message in ids if message in found]
 
 
 def _row(message: int, accepted: int, *values: Any) -> LogRow:

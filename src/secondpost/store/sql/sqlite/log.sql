@@ -32,37 +32,62 @@ message.id < :before AND message.id > :after AND accepted >= :since AND accepted
         )
     ))
 
--- page_all: along the messages. All pages give ids, newest first; they differ in what they walk along, so that a page is found
--- by an index whichever filter is narrow.
-SELECT id FROM message WHERE {narrow} ORDER BY id DESC LIMIT :limit;
+-- all: along the messages. All pages give ids, newest first or (`up`) oldest first; they differ in what they walk along, so that
+-- a page is found by an index whichever filter is narrow.
+SELECT id FROM message WHERE {narrow}
 
--- page_odd: along the index of deliveries that did not simply end well.
+-- page_all: newest first.
+{all} ORDER BY id DESC LIMIT :limit;
+
+-- page_all_up: oldest first.
+{all} ORDER BY id LIMIT :limit;
+
+-- odd: along the index of deliveries that did not simply end well.
 SELECT DISTINCT delivery.message FROM delivery JOIN message ON message.id = delivery.message
 WHERE delivery.state = :state AND delivery.state IN ('waiting', 'unclear', 'rejected', 'expired', 'cancelled')
     AND delivery.message < :before AND delivery.message > :after AND {narrow}
-ORDER BY delivery.message DESC
-LIMIT :limit;
 
--- page_leased: along the leases, which are few.
+-- page_odd: newest first.
+{odd} ORDER BY delivery.message DESC LIMIT :limit;
+
+-- page_odd_up: oldest first.
+{odd} ORDER BY delivery.message LIMIT :limit;
+
+-- leased: along the leases, which are few.
 SELECT DISTINCT delivery.message FROM delivery INDEXED BY delivery_leased JOIN message ON message.id = delivery.message
 WHERE worker IS NOT NULL AND delivery.state = :state AND {narrow}
-ORDER BY delivery.message DESC
-LIMIT :limit;
 
--- page_carried: along the index of connections and marks. What a delivery was carried by may have changed since: it is asked again.
+-- page_leased: newest first.
+{leased} ORDER BY delivery.message DESC LIMIT :limit;
+
+-- page_leased_up: oldest first.
+{leased} ORDER BY delivery.message LIMIT :limit;
+
+-- carried: along the index of connections and marks. What a delivery was carried by may have changed since: it is asked again.
 SELECT id FROM carried CROSS JOIN message ON message.id = carried.message
 WHERE carried.connection = :mark AND carried.message < :before AND carried.message > :after AND {narrow}
-ORDER BY carried.message DESC
-LIMIT :limit;
 
--- page_matching: along the words of subject and addresses.
+-- page_carried: newest first.
+{carried} ORDER BY carried.message DESC LIMIT :limit;
+
+-- page_carried_up: oldest first.
+{carried} ORDER BY carried.message LIMIT :limit;
+
+-- matching: along the words of subject and addresses.
 SELECT id FROM search CROSS JOIN message ON message.id = search.rowid
 WHERE search MATCH :match AND search.rowid < :before AND search.rowid > :after AND {narrow}
-ORDER BY search.rowid DESC
-LIMIT :limit;
+
+-- page_matching: newest first.
+{matching} ORDER BY search.rowid DESC LIMIT :limit;
+
+-- page_matching_up: oldest first.
+{matching} ORDER BY search.rowid LIMIT :limit;
 
 -- newest: where the newest messages before a place begin, as many as are looked through before an index is asked.
 SELECT id FROM message WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?;
+
+-- newest_up: where the oldest messages after a place end.
+SELECT id FROM message WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?;
 
 -- oldest: where the log begins.
 SELECT min(id) FROM message;
@@ -85,8 +110,7 @@ SELECT
         )
     )
 FROM message
-WHERE id IN (SELECT value FROM json_each(?))
-ORDER BY id DESC;
+WHERE id IN (SELECT value FROM json_each(?));
 
 -- indexed: how far the search index reaches.
 SELECT value FROM meta WHERE name = 'indexed';
