@@ -79,6 +79,15 @@ def test_the_command_line_wins_over_the_environment_that_over_the_file_and_that_
     assert found.origin("log.retention_days") == "built-in"
 
 
+def test_a_cap_that_the_file_sets_is_taken_away_by_a_word(load):
+    text = "[log]\ncontent_megabytes = 500\n"
+    assert load().log.content_megabytes is None
+    assert load(text).log.content_megabytes == 500
+    unlimited = load(text, {"SECONDPOST_LOG__CONTENT_MEGABYTES": "unlimited"})
+    assert unlimited.log.content_megabytes is None
+    assert unlimited.locked("log.content_megabytes")
+
+
 def test_the_file_is_the_one_given_else_the_one_of_the_environment_else_the_usual_one(load, tmp_path):
     for name in ("given", "named", "secondpost"):
         (tmp_path / f"{name}.toml").write_text(f'data_dir = "/{name}"\n')

@@ -111,6 +111,8 @@ def faults(load: Load) -> Callable[..., str]:
         ('[http]\nlisten = { address = "h:1", tls = "implicit" }', "TLS for HTTP is done by a proxy in front"),
         ('[log]\nlevel = "verbose"', "must be 'debug', 'info', 'warning' or 'error'"),
         ("[log]\nretention_days = 0", "must be at least 1"),
+        ("[log]\ncontent_megabytes = 0", "must be at least 1"),
+        ('[log]\ncontent_megabytes = "much"', "must be a whole number"),
         ('database = "mysql://u:p@h/d"', 'database (secondpost.toml): must be "sqlite" or'),
         ('database = "sqlite:///x.db"', "the file is kept in data_dir"),
         (

@@ -27,7 +27,7 @@ from secondpost.service.keys import PREFIX, Keys
 from secondpost.service.ladder import Ladder
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.operate import Operations
-from secondpost.service.retention import CONTENT, ENTRIES, Retention
+from secondpost.service.retention import CONTENT, ENTRIES, MEGABYTES, UNLIMITED, Retention
 from secondpost.service.routes import Routes
 from secondpost.service.submit import Submit, utc_now
 from secondpost.service.suppressions import Suppressions
@@ -138,7 +138,8 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
 def _duties(it: Operations) -> tuple[Duty, ...]:
     """What is done every so many seconds besides moving mail."""
     return (
-        (it.retention.purge, 600.0), (it.retention.forget, 30.0), (it.drills.tend, 5.0), (it.verification.daily, 60.0),
+        (it.retention.purge, 600.0), (it.retention.shrink, 600.0), (it.retention.forget, 30.0),
+        (it.drills.tend, 5.0), (it.verification.daily, 60.0),
         (it.credentials.keep_counts, 1.0), (it.keys.keep_counts, 1.0), (it.sign_ins.renew, 60.0),
     )  # fmt: skip
 
@@ -148,9 +149,11 @@ def _rules(config: Config) -> tuple[routing.Rule, ...]:
 
 
 def _retention(config: Config) -> tuple[dict[str, int], dict[str, str]]:
-    """How many days mail is kept, as far as the configuration says; and where that is fixed."""
-    days = {CONTENT: config.log.content_days, ENTRIES: config.log.retention_days}
-    return days, {name: config.origin(name) for name in days if config.locked(name)}
+    """How much of mail is kept and how long, as far as the configuration says; and where that is fixed."""
+    log = config.log
+    most = min(log.content_megabytes or UNLIMITED, UNLIMITED)
+    kept = {CONTENT: log.content_days, ENTRIES: log.retention_days, MEGABYTES: most}
+    return kept, {name: config.origin(name) for name in kept if config.locked(name)}
 
 
 def _smtp(config: Config) -> str:

@@ -710,6 +710,23 @@ async def test_purging_goes_on_until_nothing_is_left(store):
     assert len(await store.page(Query(limit=100))) == 5
 
 
+async def test_the_contents_that_are_kept_are_told_with_their_sizes_newest_first(store):
+    crowd = [submission(n, worker=WORKER, id=message_id(n), message=Message(b"", bytes(n))) for n in range(1, 6)]
+    for it in crowd:
+        await store.accept(it)
+    done, doubted, dropped, waiting, last = crowd
+    for it in (done, dropped, last):
+        await store.record(record(it))
+    await store.start(start(doubted))
+    await store.record(record(doubted, ended(0, Unclear(), Move.DOUBT)))
+    assert await store.drop([dropped.id], whole=False) == [dropped.id]
+    told = [(last.id, 5), (waiting.id, 0), (doubted.id, 0), (done.id, 1)]
+    assert await store.contents(before=None, limit=9) == told
+    assert await store.contents(before=None, limit=2) == told[:2]
+    assert await store.contents(before=waiting.id, limit=9) == told[2:]
+    assert await store.contents(before=done.id, limit=9) == []
+
+
 # The log -----------------------------------------------------------------------------------------------------------
 
 

@@ -180,6 +180,10 @@ class StoresAgree(RuleBasedStateMachine):
         self.both(lambda store: store.purge(content_before=before[0], log_before=before[1], now=self.now, limit=limit))
 
     @rule(limit=st.integers(1, 5))
+    def contents(self, limit: int) -> None:
+        self.both(lambda store: store.contents(before=None, limit=limit))
+
+    @rule(limit=st.integers(1, 5))
     def index(self, limit: int) -> None:
         self.runner.run(self.subject.index(limit))
 

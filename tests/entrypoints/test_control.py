@@ -12,7 +12,7 @@ from secondpost.errors import ConfigError
 from secondpost.service.ids import new_id
 from secondpost.service.keys import Keys
 from secondpost.service.operate import Operations
-from secondpost.service.retention import CONTENT, ENTRIES, Retention
+from secondpost.service.retention import CONTENT, ENTRIES, MEGABYTES, UNLIMITED, Retention
 from secondpost.service.suppressions import Suppressions
 from tests.service.conftest import make_office
 from tests.service.test_connections import connections_of
@@ -40,7 +40,7 @@ async def control(office, tmp_path):
         Suppressions(office.store, office.desk, office.clock),
         office.clock,
         new_id,
-        Retention(office.store, office.clock, {CONTENT: 7, ENTRIES: 30}),
+        Retention(office.store, office.clock, {CONTENT: 7, ENTRIES: 30, MEGABYTES: UNLIMITED}),
     )
     control = Control(operations, tmp_path / "control.sock")
     await control.start()

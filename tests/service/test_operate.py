@@ -13,7 +13,7 @@ from secondpost.errors import Refusal, SecondpostError, StoreUnavailable
 from secondpost.service.ids import new_id
 from secondpost.service.keys import Keys
 from secondpost.service.operate import OPERATIONS, Operations
-from secondpost.service.retention import CONTENT, ENTRIES, Retention
+from secondpost.service.retention import CONTENT, ENTRIES, MEGABYTES, UNLIMITED, Retention
 from secondpost.service.suppressions import Suppressions
 from tests.service.conftest import DOWN, HELLO, Office, held
 from tests.service.test_connections import connections_of
@@ -30,7 +30,7 @@ async def operations(office: Office) -> Operations:
     return Operations(
         office.store, office.worker, office.submit, connections, office.credentials, keys,
         Suppressions(office.store, office.desk, office.clock), office.clock, new_id,
-        Retention(office.store, office.clock, {CONTENT: 7, ENTRIES: 30}),
+        Retention(office.store, office.clock, {CONTENT: 7, ENTRIES: 30, MEGABYTES: UNLIMITED}),
     )  # fmt: skip
 
 

@@ -3,14 +3,20 @@
 import pytest
 
 from secondpost.core.delivery import Move
+from secondpost.core.message import Message
 from secondpost.core.outcome import Unclear
 from secondpost.errors import WrongInput
-from secondpost.service.retention import CONTENT, ENTRIES, FOREVER, Retention
+from secondpost.service.retention import CONTENT, ENTRIES, FOREVER, MEGABYTES, UNLIMITED, Retention
+from secondpost.store.memory import MemoryStore
+from secondpost.store.sqlite import SqliteStore
+from tests.store.samples import NOW, WORKER, change, record, start, submission
+
+KEPT = {CONTENT: 7, ENTRIES: 30, MEGABYTES: UNLIMITED}
 
 
 @pytest.fixture
 def retention(office) -> Retention:
-    return Retention(office.store, office.clock, {CONTENT: 7, ENTRIES: 30})
+    return Retention(office.store, office.clock, KEPT)
 
 
 async def mail(office, subject: str = "Hello", *, lost: bool = False) -> int:
@@ -36,10 +42,10 @@ async def test_content_goes_before_the_entry_and_open_mail_keeps_both(office, re
 
 async def test_what_is_changed_is_kept_and_done(office, retention):
     done = await mail(office)
-    await retention.change(content=0, entries=FOREVER, never=[])
-    again = Retention(office.store, office.clock, {CONTENT: 7, ENTRIES: 30})
+    await retention.change(content=0, entries=FOREVER, megabytes=UNLIMITED, never=[])
+    again = Retention(office.store, office.clock, KEPT)
     await again.load()
-    assert again.show() == {"content": 0, "entries": FOREVER, "never": []}
+    assert again.show() == {"content": 0, "entries": FOREVER, "megabytes": UNLIMITED, "never": []}
     office.clock.forward(seconds=1)
     await again.purge()
     assert await office.store.content(done) is None
@@ -49,18 +55,29 @@ async def test_what_is_changed_is_kept_and_done(office, retention):
 
 
 async def test_what_the_file_sets_wins(office):
-    first = Retention(office.store, office.clock, {CONTENT: 7, ENTRIES: 30})
-    await first.change(content=1, entries=1, never=[])
-    fixed = Retention(office.store, office.clock, {CONTENT: 7, ENTRIES: 30}, {CONTENT: "secondpost.toml"})
+    first = Retention(office.store, office.clock, KEPT)
+    await first.change(content=1, entries=1, megabytes=1, never=[])
+    fixed = Retention(
+        office.store, office.clock, KEPT | {MEGABYTES: 5}, {CONTENT: "secondpost.toml", MEGABYTES: "secondpost.toml"}
+    )
     await fixed.load()
     assert fixed.show()["content"] == 7
+    assert fixed.show()["megabytes"] == 5
     assert fixed.show()["entries"] == 1
-    await fixed.change(content=365, entries=30, never=[])
-    assert fixed.show()["content"] == 7
+    await fixed.change(content=365, entries=30, megabytes=9, never=[])
+    assert fixed.show() == {"content": 7, "entries": 30, "megabytes": 5, "never": []}
+
+
+async def test_what_was_chosen_before_there_was_a_cap_still_counts(office, retention):
+    await office.store.put("setting", "log", {"days": {CONTENT: 0, ENTRIES: 365}, "never": ["reset"]})
+    await retention.load()
+    assert retention.show() == {"content": 0, "entries": 365, "megabytes": UNLIMITED, "never": ["reset"]}
 
 
 async def test_content_of_mail_that_matches_goes_when_it_is_finished(office, retention):
-    await retention.change(content=7, entries=30, never=[" password   reset ", "", "one-time code"])
+    await retention.change(
+        content=7, entries=30, megabytes=UNLIMITED, never=[" password   reset ", "", "one-time code"]
+    )
     reset, other, open_ = (
         await mail(office, "Your Password Reset"), await mail(office, "Your order"),
         await mail(office, "Password reset", lost=True),
@@ -79,12 +96,65 @@ async def test_content_of_mail_that_matches_goes_when_it_is_finished(office, ret
     assert await office.store.content(open_) is None
 
 
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request, tmp_path):
+    store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def hold(store, number: int, kilobytes: int, *moves: Move) -> int:
+    """One message with so much content, which makes these moves."""
+    it = submission(number, worker=WORKER, message=Message(b"", bytes(kilobytes * 1000)))
+    await store.accept(it)
+    if Move.DOUBT in moves:
+        await store.start(start(it))
+    if moves:
+        await store.record(record(it, change(*moves)))
+    return it.id
+
+
+@pytest.mark.parametrize("batch", [1, 2, 500])
+async def test_the_oldest_content_beyond_the_cap_goes_and_what_is_not_finished_stays(store, batch, monkeypatch):
+    monkeypatch.setattr("secondpost.service.retention.BATCH", batch)
+    unclear, leased = await hold(store, 1, 400, Move.DOUBT), await hold(store, 2, 400)
+    small, large, *new = [
+        await hold(store, number, size, Move.ACCEPT) for number, size in ((3, 1), (4, 500), (5, 400), (6, 200))
+    ]
+    retention = Retention(store, lambda: NOW, KEPT)
+    await retention.shrink()
+    assert len(await store.contents(before=None, limit=9)) == 6
+    await retention.change(content=7, entries=30, megabytes=1, never=[])
+    for _ in range(2):
+        await retention.shrink()
+        kept = [message for message, _ in await store.contents(before=None, limit=9)]
+        assert kept == [*reversed(new), leased, unclear]
+    assert await store.entry(large) is not None
+    assert await store.entry(small) is not None
+    (event,) = await store.events(limit=9, kinds=["retention"])
+    assert event["text"] == "more than 1 MB of content were kept: dropped the oldest, 2 in all"
+
+
+async def test_content_up_to_the_cap_is_kept(store):
+    first, last = [await hold(store, number, 500, Move.ACCEPT) for number in (1, 2)]
+    await Retention(store, lambda: NOW, KEPT | {MEGABYTES: 1}).shrink()
+    assert await store.contents(before=None, limit=9) == [(last, 500_000), (first, 500_000)]
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"content": -1}, {"entries": 0}, {"entries": FOREVER + 1}, {"never": [f"word {n}" for n in range(60)]}],
+    [
+        {"content": -1},
+        {"entries": 0},
+        {"entries": FOREVER + 1},
+        {"megabytes": 0},
+        {"megabytes": UNLIMITED + 1},
+        {"never": [f"word {n}" for n in range(60)]},
+    ],
     ids=str,
 )
 async def test_what_makes_no_sense_changes_nothing(retention, wrong):
     with pytest.raises(WrongInput, match="Nothing was saved"):
-        await retention.change(**{"content": 1, "entries": 1, "never": []} | wrong)
-    assert retention.show() == {"content": 7, "entries": 30, "never": []}
+        await retention.change(**{"content": 1, "entries": 1, "megabytes": 1, "never": []} | wrong)
+    assert retention.show() == {"content": 7, "entries": 30, "megabytes": UNLIMITED, "never": []}

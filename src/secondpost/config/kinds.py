@@ -132,6 +132,10 @@ def _days(value: Any) -> Any:
     return FOREVER if value == "forever" else _no_bool(value)
 
 
+def _none_if_unlimited(value: Any) -> Any:
+    return None if value == "unlimited" else value
+
+
 def _network(value: Any) -> str:
     try:
         return str(ip_network(value)) if isinstance(value, str) else str(ip_network(""))
@@ -151,6 +155,7 @@ _path_or_off = BeforeValidator(lambda value: None if value == "off" else _path(v
 _listener_or_off = PlainValidator(lambda value: None if value is None or value == "off" else listener(value))
 Span = Annotated[timedelta, BeforeValidator(span)]
 Count = Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=2**53)]
+UnlimitedCount = Annotated[Count | None, BeforeValidator(_none_if_unlimited)]
 Days = Annotated[int, BeforeValidator(_days), Field(ge=0, le=FOREVER)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 Listen = Annotated[Listener, BeforeValidator(listener)]

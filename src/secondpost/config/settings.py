@@ -22,6 +22,7 @@ from secondpost.config.kinds import (
     OffSpan,
     Span,
     Tables,
+    UnlimitedCount,
     UnlimitedSpan,
 )
 
@@ -99,6 +100,11 @@ class Log(Table):
 
     content_days: Days = Field(
         7, description='Days that the content of finished mail is kept, or "forever"; 0: not at all.'
+    )
+    content_megabytes: UnlimitedCount = Field(
+        None,
+        description="Most megabytes of content of finished mail that are kept: beyond them the oldest goes, however "
+        'young. Or "unlimited", which is built in.',
     )
     retention_days: Days = Field(30, ge=1, description='Days that entries of finished mail are kept, or "forever".')
     level: Literal["debug", "info", "warning", "error"] = Field(

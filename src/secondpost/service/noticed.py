@@ -18,7 +18,7 @@ TOLD_ELSEWHERE = frozenset({f"secondpost.service.{part}" for part in ("drill", "
 KINDS = {
     "fault": "Faults", "warning": "Warnings", "breaker": "Breakers", "verify": "Signing in", "drill": "Drills",
     "lapse": "Workers that died", "policy": "Policies", "doubt": "Doubts", "person": "Done by people",
-    "resend": "Sent again", "suppression": "Suppressions", "spool": "Spool",
+    "resend": "Sent again", "suppression": "Suppressions", "spool": "Spool", "retention": "Content dropped",
 }  # fmt: skip
 
 

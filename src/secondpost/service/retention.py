@@ -1,4 +1,4 @@
-"""What is kept of finished mail, and how long: the settings of the Email Log, and their doing.
+"""What is kept of finished mail, how much and how long: the settings of the Email Log, and their doing.
 
 Rule: what the file or the environment sets wins; mail that is not finished is never touched.
 """
@@ -12,15 +12,17 @@ from secondpost.errors import WrongInput
 from secondpost.store.base import Query, Store
 
 KIND, NAME = "setting", "log"
-CONTENT, ENTRIES = "log.content_days", "log.retention_days"  # as the configuration calls them
+CONTENT, ENTRIES, MEGABYTES = "log.content_days", "log.retention_days", "log.content_megabytes"  # in the configuration
 FOREVER = 36_500  # days
+UNLIMITED = 10**9  # megabytes
+MEGABYTE = 1_000_000
 BATCH = 500
 MOST_WORDS = 50
 
 
 @dataclass(slots=True)
 class Retention:
-    """`configured` has days by the names of settings; `fixed` says where those come from that have to stay."""
+    """`configured` has numbers by the names of settings; `fixed` says where those come from that have to stay."""
 
     store: Store
     now: Callable[[], datetime]
@@ -32,38 +34,58 @@ class Retention:
 
     async def load(self) -> None:
         kept = await self.store.get(KIND, NAME) or {}
-        self.chosen = kept.get("days", {})
+        self.chosen = kept.get("numbers") or kept.get("days", {})  # the name while there were only days
         self.never = tuple(kept.get("never", ()))
 
     @property
-    def days(self) -> dict[str, int]:
-        chosen = {name: days for name, days in self.chosen.items() if name not in self.fixed}
+    def numbers(self) -> dict[str, int]:
+        chosen = {name: number for name, number in self.chosen.items() if name not in self.fixed}
         return {**self.configured, **chosen}
 
     def configure(self, configured: Mapping[str, int], fixed: Mapping[str, str]) -> None:
         """Take up another configuration."""
         self.configured, self.fixed = configured, fixed
 
-    async def change(self, *, content: int, entries: int, never: Sequence[str]) -> None:
-        """Keep content and entries for so many days, and no content of mail whose subject has one of these words."""
+    async def change(self, *, content: int, entries: int, megabytes: int, never: Sequence[str]) -> None:
+        """Keep content and entries for so many days, of all content so many megabytes, and none of mail whose subject
+        has one of these words."""
         words = tuple(dict.fromkeys(" ".join(line.split()) for line in never if line.strip()))
         if not (0 <= content <= FOREVER and 1 <= entries <= FOREVER):
             raise WrongInput("days", f"Days are whole numbers up to {FOREVER}. Nothing was saved.")
+        if not 1 <= megabytes <= UNLIMITED:
+            raise WrongInput("megabytes", f"Megabytes are a whole number from 1 to {UNLIMITED}. Nothing was saved.")
         if len(words) > MOST_WORDS or any(len(line) > 200 for line in words):
             raise WrongInput("never", f"At most {MOST_WORDS} lines of 200 characters. Nothing was saved.")
-        asked = {CONTENT: content, ENTRIES: entries}
+        asked = {CONTENT: content, ENTRIES: entries, MEGABYTES: megabytes}
         chosen = self.chosen | {name: number for name, number in asked.items() if name not in self.fixed}
-        await self.store.put(KIND, NAME, {"days": chosen, "never": list(words)})
+        await self.store.put(KIND, NAME, {"numbers": chosen, "never": list(words)})
         self.chosen, self.never, self._seen = chosen, words, None
 
     async def purge(self) -> None:
         """Drop content and log entries whose time is over."""
         now = self.now()
-        days = self.days
-        content, entries = (now - timedelta(days=days[name]) for name in (CONTENT, ENTRIES))
+        content, entries = (now - timedelta(days=self.numbers[name]) for name in (CONTENT, ENTRIES))
         more = True
         while more:
             more = any(await self.store.purge(content_before=content, log_before=entries, now=now, limit=BATCH))
+
+    async def shrink(self) -> None:
+        """Drop the oldest content of finished mail that is more than may be kept."""
+        most = self.numbers[MEGABYTES]
+        if most == UNLIMITED:
+            return
+        left, before, dropped = most * MEGABYTE, None, 0
+        while rows := await self.store.contents(before=before, limit=BATCH):
+            over = []
+            for message, size in rows:  # newest first: once it is too much, it is for all that follow
+                left -= size
+                if left < 0:
+                    over.append(message)
+            dropped += len(await self.store.drop(over, whole=False)) if over else 0
+            before = rows[-1][0]
+        if dropped:
+            text = f"more than {most} MB of content were kept: dropped the oldest, {dropped} in all"
+            await self.store.event("retention", at=self.now(), text=text)
 
     async def forget(self) -> None:
         """Drop the content of finished mail whose subject has the words, from the oldest on that was open last time."""
@@ -79,5 +101,8 @@ class Retention:
             query = replace(query, before=rows[-1].id)
 
     def show(self) -> dict[str, Any]:
-        days = self.days
-        return {"content": days[CONTENT], "entries": days[ENTRIES], "never": list(self.never)}
+        numbers = self.numbers
+        return {
+            "content": numbers[CONTENT], "entries": numbers[ENTRIES], "megabytes": numbers[MEGABYTES],
+            "never": list(self.never),
+        }  # fmt: skip

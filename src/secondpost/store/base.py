@@ -143,8 +143,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A filter of the log. Every field narrows; `before` is the id of the last row of the page before (keyset): what
-    follows is older than it, or younger with `oldest_first`."""
+    """A filter of the log. Every field narrows; `before` is the id of the last row of the page before (keyset)."""
 
     address: str = ""
     subject: str = ""
@@ -159,7 +158,7 @@ class Query:
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
-    oldest_first: bool = False
+    oldest_first: bool = False  # the next page is younger than `before`, then
     limit: int = 50
 
 
@@ -322,6 +321,10 @@ class Queue(Protocol):
 
     async def drop(self, messages: Sequence[int], *, whole: bool = True) -> list[int]:
         """Drop these entries `whole`, or only their content; those with an open delivery stay. Returns the dropped."""
+        ...
+
+    async def contents(self, *, before: int | None, limit: int) -> list[tuple[int, int]]:
+        """What still has its content, newest first: (message, bytes), 0 for one that has an open delivery."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Settings, Email Log: what is kept of mail, and how long.
+"""Settings, Email Log: what is kept of mail, how much and how long.
 
 Rule: only what the gateway does stands here; what the file or the environment sets is shown locked.
 """
@@ -8,7 +8,7 @@ from starlette.responses import Response
 from secondpost.admin.pages.general import SAVED
 from secondpost.admin.visit import Form, Visit
 from secondpost.errors import WrongInput
-from secondpost.service.retention import CONTENT, ENTRIES, FOREVER
+from secondpost.service.retention import CONTENT, ENTRIES, FOREVER, MEGABYTES, UNLIMITED
 
 PATH = "/settings/log"
 USUAL_CONTENT = 7
@@ -24,32 +24,39 @@ def _page(visit: Visit, kept: dict[str, object], *, error: str = "", status: int
     fixed = visit.operations.retention.fixed
     return visit.render(
         "log_settings.html", status=status, kept=kept, error=error, spans=SPANS, usual=USUAL_CONTENT,
-        fixed={"content": fixed.get(CONTENT, ""), "entries": fixed.get(ENTRIES, "")},
+        unlimited=UNLIMITED,
+        fixed={
+            "content": fixed.get(CONTENT, ""), "entries": fixed.get(ENTRIES, ""), "megabytes": fixed.get(MEGABYTES, ""),
+        },
     )  # fmt: skip
 
 
 async def save(visit: Visit) -> Response:
     form, retention = await visit.form(), visit.operations.retention
     kept = retention.show()
-    content = _days(form, "content", kept["content"] or USUAL_CONTENT) if form.checked("logs") else 0
+    content = _number(form, "content", kept["content"] or USUAL_CONTENT) if form.checked("logs") else 0
     content = kept["content"] if CONTENT in retention.fixed else content
-    entries = _days(form, "entries", kept["entries"])
+    entries = _number(form, "entries", kept["entries"])
+    megabytes = kept["megabytes"] if MEGABYTES in retention.fixed else _number(form, "megabytes", UNLIMITED)
     never = form.raw("never").splitlines()
     try:
-        await retention.change(content=content, entries=entries, never=never)
+        await retention.change(content=content, entries=entries, megabytes=megabytes, never=never)
     except WrongInput as error:
-        shown = {"content": content, "entries": entries, "never": never, "logs": content > 0}
+        shown = {
+            "content": content, "entries": entries, "never": never, "megabytes": megabytes, "logs": content > 0,
+        }  # fmt: skip
         return _page(visit, shown, error=str(error), status=422)
-    await visit.record(f"changed what the log keeps: content {content} days, entries {entries} days")
+    cap = "" if megabytes == UNLIMITED else f", at most {megabytes} MB of content"
+    await visit.record(f"changed what the log keeps: content {content} days, entries {entries} days{cap}")
     return visit.go(PATH, SAVED)
 
 
-def _days(form: Form, name: str, known: int) -> int:
-    """A number of days; what was not sent stays."""
+def _number(form: Form, name: str, known: int) -> int:
+    """A whole number, or `known` where there is none; -1 for what is no number."""
     text = form.text(name)
     if not text:
         return known
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 11 else -1
 
 
 PAGES = {f"GET {PATH}": show, f"POST {PATH}": save}

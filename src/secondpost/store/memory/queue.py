@@ -251,3 +251,10 @@ class MemoryQueue:
             if whole:
                 del self._entries[message]
         return finished
+
+    async def contents(self, *, before: int | None, limit: int) -> list[tuple[int, int]]:
+        return [
+            (message, entry.submission.message.size if entry.final() else 0)
+            for message, entry in sorted(self._entries.items(), reverse=True)
+            if entry.content is not None and (before is None or message < before)
+        ][:limit]

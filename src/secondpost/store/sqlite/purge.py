@@ -15,6 +15,7 @@ from secondpost.store.tails import remove_tail
 _SQL = statements("sqlite/queue")
 
 CHUNK = 100  # messages dropped in one transaction: mail must not wait long behind it
+_ALWAYS = 2**63 - 1
 
 
 class SqlitePurge:
@@ -42,6 +43,10 @@ class SqlitePurge:
             for chunk in _chunks(entries):
                 await self._drop(chunk, "drop_contents")
         return [message for message, _ in entries]
+
+    async def contents(self, *, before: int | None, limit: int) -> list[tuple[int, int]]:
+        asked = (_ALWAYS if before is None else before, limit)
+        return await self._engine.read(lambda db: fetch(db, _SQL["contents_kept"], asked))
 
     async def _drop_whole(self, entries: list[tuple[int, int | None]]) -> None:
         for chunk in _chunks(entries):

@@ -129,6 +129,17 @@ WHERE message IN (SELECT value FROM json_each(?))
     )
 ORDER BY message DESC;
 
+-- contents_kept: contents and how large they are; 0 as long as a delivery is not final.
+SELECT message, iif(
+    EXISTS (
+        SELECT 1 FROM delivery WHERE delivery.message = content.message AND state IN ('waiting', 'leased', 'sending', 'unclear')
+    ), 0, (SELECT size FROM message WHERE id = content.message)
+)
+FROM content
+WHERE message < ?1
+ORDER BY message DESC
+LIMIT ?2;
+
 -- drop_words: what the search index knows of them.
 DELETE FROM search WHERE rowid IN (SELECT value FROM json_each(?));
 
