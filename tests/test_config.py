@@ -67,6 +67,13 @@ def test_with_nothing_configured_mail_is_kept_in_the_inbox_and_only_this_machine
     assert not any(found.locked(setting.path) for setting in shown(found))
 
 
+def test_limits_over_all_connections_are_the_workers(load):
+    found = load("[worker]\nper_second = 5\n", {"SECONDPOST_WORKER__PER_DAY": "900"})
+    assert (found.worker.per_second, found.worker.per_minute, found.worker.per_day) == (5, None, 900)
+    with pytest.raises(ConfigError, match=r"worker\.per_hour"):
+        load("[worker]\nper_hour = 0\n")
+
+
 def test_the_command_line_wins_over_the_environment_that_over_the_file_and_that_over_the_built_in(load):
     text = "[worker]\nconcurrency = 2\n[log]\ncontent_days = 2\n[smtp]\nmax_recipients = 2\n"
     environ = {"SECONDPOST_WORKER__CONCURRENCY": "3", "SECONDPOST_LOG__CONTENT_DAYS": "3"}

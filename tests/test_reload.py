@@ -73,7 +73,7 @@ async def test_policies_and_the_rest_are_taken_up(tmp_path):
     config = configured(tmp_path)
     async with running(config) as gateway:
         change(
-            config, do_not_send=True, non_delivery_reports=False, worker={"concurrency": 3},
+            config, do_not_send=True, non_delivery_reports=False, worker={"concurrency": 3, "per_day": 9},
             log={"content_days": 1, "level": "error"}, priority={"normal": {"expires": "3h"}},
             routes=[{"name": "all", "connection": "inbox", "any": []}],
         )  # fmt: skip
@@ -84,6 +84,9 @@ async def test_policies_and_the_rest_are_taken_up(tmp_path):
         assert (desk.do_not_send, core.worker.concurrency, len(desk.rules)) == (True, 3, 1)
         assert (core.housekeeping.nondelivery.enabled, core.operations.retention.show()["content"]) == (False, 1)
         assert logging.getLogger().level == logging.ERROR
+        overall = core.operations.misc.limits
+        assert (overall.rates, overall.origin("per_day")) == ({"per_day": 9}, config.file)
+        assert core.worker.ways.overall.room(core.worker.now(), 50) == 9
 
 
 @pytest.mark.parametrize(

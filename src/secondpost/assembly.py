@@ -27,6 +27,7 @@ from secondpost.service.keys import PREFIX, Keys
 from secondpost.service.ladder import Ladder
 from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.operate import Operations
+from secondpost.service.overall import SPANS
 from secondpost.service.retention import CONTENT, ENTRIES, MEGABYTES, UNLIMITED, Retention
 from secondpost.service.routes import Routes
 from secondpost.service.submit import Submit, utc_now
@@ -75,6 +76,7 @@ class Core:
         self.worker.concurrency = config.worker.concurrency
         self.housekeeping.nondelivery.enabled = config.non_delivery_reports
         self.operations.retention.configure(*_retention(config))
+        self.operations.misc.limits.configure(_limits(config))
         self.config = config
 
     async def close(self) -> None:
@@ -86,7 +88,8 @@ class Core:
             await line.mailer.close()
         with contextlib.suppress(StoreError):
             await self.worker.save_unsaved()
-            for counting in (self.housekeeping, self.operations.credentials, self.operations.keys):
+            it = self.operations
+            for counting in (self.housekeeping, it.credentials, it.keys, it.misc.limits):
                 await counting.keep_counts()
         await self.store.close()
 
@@ -131,6 +134,7 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
         store, worker, submit, connections, credentials, keys, suppressions, utc_now, new_id, url=_url(config),
         smtp=_smtp(config), retention=Retention(store, utc_now, *_retention(config)),
     )  # fmt: skip
+    operations.misc.limits.configure(_limits(config))
     housekeeping.others = _duties(operations)
     return Core(config, store, worker, trials, housekeeping, operations)
 
@@ -141,11 +145,18 @@ def _duties(it: Operations) -> tuple[Duty, ...]:
         (it.retention.purge, 600.0), (it.retention.shrink, 600.0), (it.retention.forget, 30.0),
         (it.drills.tend, 5.0), (it.verification.daily, 60.0),
         (it.credentials.keep_counts, 1.0), (it.keys.keep_counts, 1.0), (it.sign_ins.renew, 60.0),
+        (it.misc.limits.keep_counts, 1.0),
     )  # fmt: skip
 
 
 def _rules(config: Config) -> tuple[routing.Rule, ...]:
     return tuple(routing.parse(rule) for rule in config.routes)
+
+
+def _limits(config: Config) -> dict[str, tuple[int, str]]:
+    """The limits over all connections that the configuration sets, each with its place."""
+    rates = {span: getattr(config.worker, span) for span in SPANS}
+    return {span: (rate, config.origin(f"worker.{span}")) for span, rate in rates.items() if rate is not None}
 
 
 def _retention(config: Config) -> tuple[dict[str, int], dict[str, str]]:

@@ -23,6 +23,7 @@ async def connections(admin):
     await connections.set_backup("second")
     await connections.routes.put("", {**RULE, "connection": "second"})
     await admin.operations.misc.controls.put("", {**RULE, "block": True})
+    await admin.operations.misc.limits.change({"per_day": 500})
     return connections
 
 
@@ -46,12 +47,43 @@ async def test_an_export_has_no_secret_unless_it_is_asked_for(admin, browser, co
     assert any("exported the settings with secrets" in text for text in await admin.audit())
 
 
+async def test_limits_over_all_are_chosen_and_recorded(admin, browser):
+    limits = admin.operations.misc.limits
+    answer = await browser.post("/settings/misc/limits", data={"per_hour": "100", "per_day": ""})
+    assert answer.headers["Location"] == "/settings/misc"
+    assert limits.rates == {"per_hour": 100}
+    assert 'name="per_hour" value="100"' in (await browser.get("/settings/misc")).text
+    assert "messages per hour: 100" in (await admin.audit())[0]
+    await browser.post("/settings/misc/limits", data={})
+    assert limits.rates == {}
+
+
+async def test_a_limit_that_the_file_sets_is_locked(admin, browser):
+    limits = admin.operations.misc.limits
+    limits.configure({"per_day": (500, "secondpost.toml")})
+    text = (await browser.get("/settings/misc")).text
+    assert 'name="per_day" value="500" inputmode="numeric" autocomplete="off" disabled' in text
+    assert "Set by secondpost.toml; change it there." in text
+    await browser.post("/settings/misc/limits", data={"per_day": "9", "per_minute": "20"})
+    assert limits.rates == {"per_minute": 20, "per_day": 500}
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5", "9" * 30, "²"])
+async def test_what_is_no_limit_is_told_and_shown_again(admin, browser, text):
+    answer = await browser.post("/settings/misc/limits", data={"per_day": text, "per_hour": "5"})
+    assert answer.status_code == 422
+    assert "A limit is a whole number of messages, at least 1. Nothing was saved." in answer.text
+    assert f'name="per_day" value="{text}"' in answer.text
+    assert admin.operations.misc.limits.rates == {}
+
+
 async def test_what_was_exported_comes_back_as_it_was(admin, browser, connections):
     whole = await export(browser, secrets="on")
     for id in list(connections.routes.kept):
         await connections.routes.remove(id)
     await connections.change("main", {"mailer": "capture"})
     await connections.set_backup(None)
+    await admin.operations.misc.limits.change({})
     assert (await bring(browser, whole)).status_code == 303
     assert await export(browser, secrets="on") == whole
 
@@ -68,7 +100,8 @@ async def test_a_secret_that_the_export_lacks_stays(browser, connections):
         {"connections": {"third": {"mailer": "postmark"}}}, {"connections": {"third": {"mailer": "nothing"}}},
         {"connections": {"third": {"mailer": "capture", "backups": ["gone"]}}}, {"primary": "gone"}, {"primary": 1},
         {"primary": "second"}, {"smart_routing": []}, {"smart_routing": {"enabled": True, "routes": [RULE]}},
-        {"email_controls": [{**RULE, "connection": "main"}]}, {"email_controls": 1},
+        {"email_controls": [{**RULE, "connection": "main"}]}, {"email_controls": 1}, {"limits": 1},
+        {"limits": {"per_day": 0}}, {"limits": {"per_year": 1}},
     ],
     ids=str,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from secondpost.core.limits import (
     gate,
     left,
     named_wait,
+    room,
     start_of,
     take,
     to_dict,
@@ -121,6 +122,21 @@ def test_no_message_waits_longer_than_it_must(pauses, per_minute):
             assert used.count(start_of("minute", earlier)) == per_minute
         used.append(start_of("minute", slot))
         state = take(state, now)
+
+
+@given(steps, small, small, st.integers(0, 8))
+def test_there_is_room_for_as_many_as_may_go_now_and_not_for_one_more(pauses, per_second, per_minute, most):
+    state, now = limiter(per_second=per_second, per_minute=per_minute), NOW
+    for pause in pauses:
+        now += timedelta(seconds=pause)
+        free = room(state, now, most)
+        state, slots = taken(state, free, now)
+        assert slots == [now] * free
+        assert free == most or (free < most and wait(state, now) > ZERO)
+
+
+def test_without_limits_there_is_room_for_all():
+    assert room(limiter(), NOW, 50) == 50
 
 
 # Spans

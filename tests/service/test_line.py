@@ -228,6 +228,15 @@ async def test_when_the_limits_let_one_go_it_is_the_most_urgent_of_those_that_wa
     assert [it.turn() for _ in waiting] == [waiting[2], waiting[1], waiting[3], waiting[0]]
 
 
+async def test_turns_come_by_their_time_whenever_they_were_given():
+    it = line()
+    turns = [turn_in(seconds) for seconds in (60, 40, 50)]
+    for turn in turns:
+        it.reserve(errand(Priority.NORMAL), turn)
+    assert list(it._turns) == [turns[1], turns[2], turns[0]]
+    it.drain()
+
+
 async def test_an_urgent_message_would_wait_for_the_next_turn_only():
     it = line()
     it.limiter = limits.gate(it.limiter, Deferred(Fault.LIMIT, retry_after=timedelta(seconds=90)), NOW)

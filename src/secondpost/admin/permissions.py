@@ -145,6 +145,7 @@ TABLE = {
     "POST /settings/controls/{id}/delete": Permission.CONFIGURE,
     "GET /settings/misc": Permission.CONFIGURE,
     "POST /settings/misc": Permission.CONFIGURE,
+    "POST /settings/misc/limits": Permission.CONFIGURE,
     "POST /settings/misc/export": Permission.CONFIGURE,
     "POST /settings/misc/import": Permission.CONFIGURE,
     # Tools

@@ -93,6 +93,11 @@ class Worker(Table):
     """[worker]: sending."""
 
     concurrency: Count = Field(50, description="Sessions to providers in all.")
+    per_second: Count | None = Field(None, description="Messages per second over all connections.")
+    per_minute: Count | None = Field(None, description="Messages per minute over all connections.")
+    per_hour: Count | None = Field(None, description="Messages per hour over all connections.")
+    per_day: Count | None = Field(None, description="Messages per day over all connections.")
+    per_month: Count | None = Field(None, description="Messages per month over all connections.")
 
 
 class Log(Table):

@@ -61,6 +61,14 @@ def take(limiter: Limiter, now: datetime) -> Limiter:
     return replace(limiter, seen=now, recent=recent, counts=counts)
 
 
+def room(limiter: Limiter, now: datetime, most: int) -> int:
+    """How many messages may go now, if no more than `most` want to."""
+    free = 0
+    while free < most and not wait(limiter, now):
+        limiter, free = take(limiter, now), free + 1
+    return free
+
+
 def gate(limiter: Limiter, outcome: Outcome, now: datetime) -> Limiter:
     """The limiter after an outcome: one that speaks of a limit closes the gate until the time it named.
 

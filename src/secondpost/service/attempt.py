@@ -20,6 +20,7 @@ from secondpost.service.line import Errand, Line
 from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store, Submission
 
 ACCEPT = (Move.ACCEPT,)
+KINDS: dict[type[Outcome], str] = {Accepted: "accepted", Deferred: "deferred", Rejected: "rejected", Unclear: "unclear"}
 
 
 @dataclass(slots=True)
@@ -198,6 +199,17 @@ def alike(lease: Lease) -> list[Lease]:
         first = delivery.last if delivery.possible_duplicate else ""  # they begin where the first copy may be
         groups.setdefault((delivery.spent, first), []).append(delivery)
     return [lease] if len(groups) == 1 else [replace(lease, deliveries=group) for group in groups.values()]
+
+
+def tallied(errand: Errand, line: str, report: Report) -> list[tuple[str, str, str, str]]:
+    """What each outcome counts as: connection, outcome, fault, whether by a backup."""
+    backup = "yes" if errand.lease.route and line != errand.lease.route[0] else "no"
+    keys = []
+    for delivery, outcome in zip(errand.lease.deliveries, report.outcomes, strict=True):
+        twice = delivery.possible_duplicate and type(outcome) is Accepted
+        kind = "possible_duplicate" if twice else KINDS[type(outcome)]
+        keys.append((line, kind, getattr(outcome, "fault", ""), backup))
+    return keys
 
 
 def fault(passage: Passage, reply: str) -> Outcome:

@@ -86,8 +86,9 @@ class Housekeeping:
         """Bring due mail to the worker while there is room; then wait until there is some, or look after a pause."""
         while await self.worker.refill():
             await asyncio.sleep(0)
+        shut = self.worker.ways.overall.wait(self.now()).total_seconds()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.worker.room.hungry.wait(), LOOK_AGAIN)
+            await asyncio.wait_for(self.worker.room.hungry.wait(), min(shut or LOOK_AGAIN, LOOK_AGAIN))
 
     async def recover(self) -> None:
         """At start: cancel what was refused, become known, and take back what a worker that died held."""

@@ -5,6 +5,7 @@ Rule: a line knows nothing of other lines; when it cannot carry, it says so and 
 
 import asyncio
 from asyncio import Future
+from bisect import insort
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -65,6 +66,7 @@ class Errand:
     note: str = ""  # why this line: for the timeline
     probe: bool = False
     paid: bool = False  # an earlier attempt of this round has cost a try
+    counted: bool = False  # it has set out, as far as the limits over all are concerned
 
     @property
     def over(self) -> bool:
@@ -126,7 +128,7 @@ class Line:
     def reserve(self, errand: Errand, turn: asyncio.TimerHandle) -> None:
         """The limits let one more go at that time: the most urgent of those that wait then."""
         self._later[errand.lease.priority].append(errand)
-        self._turns.append(turn)
+        insort(self._turns, turn, key=lambda reserved: reserved.when())
 
     def turn(self) -> Errand | None:
         """Whose turn it is, now that a time has come."""

@@ -11,12 +11,13 @@ from secondpost.core import routing
 from secondpost.errors import SecondpostError
 from secondpost.service.connections import Connections
 from secondpost.service.do_not_send import BUILT_IN, DoNotSend
+from secondpost.service.overall import OverallLimits
 from secondpost.service.routes import Controls
 
 FORMAT = 1
 KEYS = frozenset({
     "secondpost", "connections", "primary", "backup", "smart_routing", "email_controls", "do_not_send",
-    "secrets_left_out",
+    "limits", "secrets_left_out",
 })  # fmt: skip
 
 
@@ -25,17 +26,20 @@ class Misc:
     connections: Connections
     controls: Controls = field(init=False)
     do_not_send: DoNotSend = field(init=False)
+    limits: OverallLimits = field(init=False)
 
     def __post_init__(self) -> None:
         store, desk, origin = self.connections.store, self.connections.desk, self.connections.origin("do_not_send")
         self.controls = Controls(store, desk, self.connections.routes.matcher, enabled=True)
         self.do_not_send = DoNotSend(store, desk, "" if origin == BUILT_IN else origin)
+        self.limits = OverallLimits(store, self.connections.worker.ways.overall)
 
     async def load(self) -> None:
-        """What is kept of routes, rules and Do Not Send."""
+        """What is kept of routes, rules, Do Not Send and the limits over all."""
         await self.connections.routes.load()
         await self.controls.load()
         await self.do_not_send.load()
+        await self.limits.load()
 
     def out(self, *, secrets: bool) -> dict[str, Any]:
         """What is kept, without what the configuration sets. Secrets that are left out are named."""
@@ -56,6 +60,7 @@ class Misc:
             },
             "email_controls": [routing.to_dict(rule) for rule in self.controls.kept.values()],
             "do_not_send": self.do_not_send.on,
+            "limits": dict(self.limits.chosen),
             "secrets_left_out": [f"connections.{name}.{key}" for name, key in hidden],
         }  # fmt: skip
 
@@ -81,6 +86,7 @@ class Misc:
         smart = given.get("smart_routing", {"enabled": routes.enabled, "routes": None})
         for entry in (*(smart["routes"] or []), *rules):
             routes.check(entry, known)
+        rates = self.limits.checked(given["limits"]) if "limits" in given else None
         await self.connections.take_in(tables, primary=given.get("primary"), backup=given.get("backup"))
         if smart["routes"] is not None:
             await routes.replace_all(smart["routes"], enabled=bool(smart["enabled"]))
@@ -88,6 +94,8 @@ class Misc:
             await self.controls.replace_all(rules, enabled=True)
         if "do_not_send" in given and not self.do_not_send.origin:
             await self.do_not_send.set(on=given["do_not_send"] is True)
+        if rates is not None:
+            await self.limits.change(rates)
         return f"{len(tables)} connections, {len(smart['routes'] or [])} routes and {len(rules)} rules were imported."
 
 
@@ -105,6 +113,7 @@ def _checked(document: Any) -> Mapping[str, Any]:
         "backup": isinstance(document.get("backup", ""), str | None),
         "smart_routing": isinstance(smart, dict) and smart.keys() == {"enabled", "routes"} and _rules(smart["routes"]),
         "email_controls": _blocks(document.get("email_controls", [])),
+        "limits": isinstance(document.get("limits", {}), dict),
     }
     for key, fine in shapes.items():
         if not fine:

@@ -238,8 +238,11 @@ def why(state: State, route: Sequence[str], due: datetime | None, worker: Worker
         return "on its way"
     if not worker.ways.usable(route):
         return "no connection of its route can take mail now: " + ", ".join(route)
-    if not worker.ways.open(route):
+    now = worker.now()
+    if not worker.ways.allowed(route):
         return "the limits of its connections let nothing more go now: " + ", ".join(route)
-    if due and due > worker.now():
+    if due and due > now:
         return "it is tried again when its time comes"
+    if wait := worker.ways.overall.wait(now):
+        return f"the limits over all connections let nothing more go before {iso(now + wait)}"
     return "its turn comes soon"

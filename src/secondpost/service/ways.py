@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from secondpost.service.line import Errand, Line
+from secondpost.service.overall import Overall
 
 HORIZON = timedelta(seconds=30)  # how far ahead the limits' turns are given away; what comes after waits on disk
 
@@ -19,6 +20,7 @@ class Ways:
     now: Callable[[], datetime]
     lines: dict[str, Line] = field(default_factory=dict)
     ordinary: tuple[str, ...] = ()
+    overall: Overall = field(default_factory=Overall)
 
     def known(self, route: Sequence[str]) -> Sequence[str]:
         """The route as far as it still exists: mail of a deleted connection takes the ordinary way."""
@@ -30,6 +32,10 @@ class Ways:
         return any(self.lines[name].usable(now) for name in self.known(route))
 
     def open(self, route: Sequence[str]) -> bool:
+        """Whether what goes this route may set out now: the limits over all and those of some connection allow it."""
+        return not self.overall.wait(self.now()) and self.allowed(route)
+
+    def allowed(self, route: Sequence[str]) -> bool:
         """Whether some connection of the route can be tried now, and its limits let one more go before the horizon."""
         now = self.now()
         lines = [self.lines[name] for name in self.known(route)]

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from secondpost.core import breaker, fallback, limits
 from secondpost.core import message as rfc5322
-from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
+from secondpost.core.outcome import Deferred, Fault, Outcome
 from secondpost.core.priority import Policy, Priority
 from secondpost.errors import StoreError
 from secondpost.mailers.base import Report
@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 PROBE_HEDGE = timedelta(seconds=1)  # a message that probes a recovering connection must not wait long for it
 OVERDUE = timedelta(seconds=30)  # for what has expired on its way: housekeeping ends it before it could be leased again
 LAST_SECONDS = 2.0  # at a stop, for writing down what its end interrupted
+LATE = timedelta(seconds=1)  # so long, whoever has a turn keeps it while the limits over all are reached
 LEASE_BATCH = 50  # claims stay under 20 ms with a million waiting
-KINDS: dict[type[Outcome], str] = {Accepted: "accepted", Deferred: "deferred", Rejected: "rejected", Unclear: "unclear"}
 
 
 @dataclass(slots=True, eq=False)
@@ -61,7 +61,8 @@ class Worker:
 
     def has_room(self, size: int, route: Sequence[str]) -> bool:
         """Whether a message of `size` bytes may be delivered from memory; if so, the room is taken."""
-        if self.draining or self.suspended or not self.room.fits(size) or not self.ways.open(route):
+        queues = self.room.behind and self.ways.overall.limiter is not None  # behind what waits already
+        if queues or self.draining or self.suspended or not self.room.fits(size) or not self.ways.open(route):
             self.room.behind = True
             return False
         self.room.hold(size)
@@ -90,6 +91,10 @@ class Worker:
         now = self.now()
         if errand.lease.expires <= now:
             self._put_off(errand, now, OVERDUE)
+            return
+        if self.ways.overall.wait(now, errand):
+            self.room.behind = True
+            self._put_off(errand, now, timedelta())
             return
         line, wait = self._nearest(errand, now)
         if line is not None and wait <= HORIZON:
@@ -130,11 +135,20 @@ class Worker:
             self._hand(errand, line)
 
     def _its_turn(self, line: Line) -> None:
-        errand = line.turn()
-        if errand is not None:  # a provider may have shut the gate meanwhile
-            self.dispatch(errand) if line.limiter.gate > self.now() else self._hand(errand, line)
+        errand, now = line.turn(), self.now()
+        if errand is None:
+            return
+        wait = self.ways.overall.wait(now, errand)
+        if timedelta() < wait <= LATE:
+            line.reserve(errand, asyncio.get_running_loop().call_later(wait.total_seconds(), self._its_turn, line))
+        elif wait or line.limiter.gate > now:  # a provider may have shut the gate meanwhile
+            line.excuse(errand)
+            self.dispatch(errand)
+        else:
+            self._hand(errand, line)
 
     def _hand(self, errand: Errand, line: Line) -> None:
+        self.ways.overall.count(errand, self.now)
         if line.put(errand) and (not line.carriers or self._busy < 2 * self.concurrency):
             self._carrier(line)
 
@@ -174,11 +188,10 @@ class Worker:
         if race is None or race.winner is not None or not race.running:
             return
         now = self.now()
-        rival = Errand(
-            errand.lease, tried=errand.tried | {errand.line}, race=race, note=f"hedge: {errand.line} was slow"
-        )
+        tried, note = errand.tried | {errand.line}, f"hedge: {errand.line} was slow"
+        rival = Errand(errand.lease, tried=tried, race=race, note=note, counted=errand.counted)
         for line in self.ways.open_to(rival, now):
-            if not limits.wait(line.limiter, now):
+            if not (limits.wait(line.limiter, now) or self.ways.overall.wait(now, rival)):
                 race.running += 1
                 self._assign(rival, line, now)
                 return
@@ -221,8 +234,10 @@ class Worker:
         """Carry a lease by one connection now, whatever its breaker says: a test by a person."""
         line = self.ways.lines[name]
         line.limiter = limits.take(line.limiter, self.now())
+        errand = Errand(lease, line=name, note="test")
+        self.ways.overall.count(errand, self.now)
         self.room.hold(lease.size)
-        return await self._attempt(Errand(lease, line=name, note="test"), line)
+        return await self._attempt(errand, line)
 
     async def _attempt(self, errand: Errand, line: Line) -> Report:
         lease = errand.lease
@@ -275,20 +290,13 @@ class Worker:
             result = attempt.accepted(lease, report, started=passage.started)
         else:
             result = self._judge(errand, line, report, passage.started, now)
-        self._count(errand, line, report)
+        self.outcomes.update(attempt.tallied(errand, line.name, report))
         tells = self.tell_sender(lease, result.failed) if result.failed else None
         self.ledger.write(attempt.record(errand, line, passage.start, report, result, ended=now, tells=tells))
         if result.onward:
             self._onward(errand, line, report, result.onward)
         else:
             self.room.give(lease.size)
-
-    def _count(self, errand: Errand, line: Line, report: Report) -> None:
-        backup = "yes" if errand.lease.route and line.name != errand.lease.route[0] else "no"
-        for delivery, outcome in zip(errand.lease.deliveries, report.outcomes, strict=True):
-            twice = delivery.possible_duplicate and type(outcome) is Accepted
-            kind = "possible_duplicate" if twice else KINDS[type(outcome)]
-            self.outcomes[line.name, kind, getattr(outcome, "fault", ""), backup] += 1
 
     def _learn(self, errand: Errand, line: Line, passage: attempt.Passage, report: Report, now: datetime) -> None:
         if report.abandoned or report.on_purpose:
@@ -331,14 +339,11 @@ class Worker:
         """What this line could not take goes to the next one of the route, now."""
         tries = errand.lease.deliveries[0].tries
         for lease in self._alike(replace(errand.lease, deliveries=deliveries)):
-            self.dispatch(
-                Errand(
-                    lease,
-                    tried=errand.tried | {line.name},
-                    paid=errand.paid or lease.deliveries[0].tries > tries,
-                    note=f"fallback: {line.name}: {breaker.telling(report.outcomes).reply}",
-                )
-            )
+            self.dispatch(Errand(
+                lease, tried=errand.tried | {line.name}, counted=True,
+                paid=errand.paid or lease.deliveries[0].tries > tries,
+                note=f"fallback: {line.name}: {breaker.telling(report.outcomes).reply}",
+            ))  # fmt: skip
 
     @property
     def suspended(self) -> bool:
@@ -363,9 +368,9 @@ class Worker:
         routes = [route for route in await self.store.routes() if self.ways.open(route)]
         if not routes:
             return 0
-        leases = await self.store.lease(
-            self.name, routes, now=self.now(), limit=LEASE_BATCH, byte_limit=max(room.max_bytes - room.bytes, 1)
-        )
+        now, byte_limit = self.now(), max(room.max_bytes - room.bytes, 1)
+        most = self.ways.overall.room(now, LEASE_BATCH)
+        leases = await self.store.lease(self.name, routes, now=now, limit=most, byte_limit=byte_limit)
         room.behind = len(leases) > 0
         for lease in leases:
             room.hold(lease.size)

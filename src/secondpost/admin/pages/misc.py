@@ -7,13 +7,35 @@ import json
 
 from starlette.responses import Response
 
+from secondpost.admin.forms import LABELS, Field
 from secondpost.admin.pages.general import SAVED
-from secondpost.admin.visit import Visit
-from secondpost.errors import SecondpostError
+from secondpost.admin.visit import Form, Visit
+from secondpost.errors import SecondpostError, WrongInput
+from secondpost.mailers.base import Setting
+from secondpost.service.overall import SPANS, OverallLimits
 
 
 async def show(visit: Visit) -> Response:
-    return visit.render("misc.html", do_not_send=visit.operations.misc.do_not_send)
+    return _page(visit)
+
+
+def _page(visit: Visit, form: Form | None = None, wrong: WrongInput | None = None) -> Response:
+    misc = visit.operations.misc
+    fields = [_field(span, misc.limits, form, wrong) for span in SPANS]
+    return visit.render(
+        "misc.html", status=422 if wrong else 200, do_not_send=misc.do_not_send, limits=fields,
+        fixed=misc.limits.fixed, error=str(wrong or ""),
+    )  # fmt: skip
+
+
+def _field(span: str, limits: OverallLimits, form: Form | None, wrong: WrongInput | None) -> Field:
+    origin, kept = limits.origin(span), str(limits.rates.get(span, ""))
+    setting = Setting(
+        name=span, label=LABELS[span], kind="number",
+        help=f"Set by {origin}; change it there." if origin else "Empty: no limit.",
+    )  # fmt: skip
+    error = str(wrong) if wrong is not None and wrong.field == span else ""
+    return Field(setting=setting, name=span, value=kept if form is None or origin else form.text(span), error=error)
 
 
 async def save(visit: Visit) -> Response:
@@ -21,6 +43,23 @@ async def save(visit: Visit) -> Response:
     await visit.operations.misc.do_not_send.set(on=on)
     await visit.record(f"switched Do Not Send {'on' if on else 'off'}")
     return visit.go("/settings/misc", SAVED)
+
+
+async def limit(visit: Visit) -> Response:
+    form = await visit.form()
+    try:
+        await visit.operations.misc.limits.change({span: _number(form.text(span)) for span in SPANS})
+    except WrongInput as wrong:
+        return _page(visit, form, wrong)
+    rates = visit.operations.misc.limits.rates
+    told = ", ".join(f"{LABELS[span].lower()}: {rates[span]}" for span in SPANS if span in rates)
+    await visit.record(f"changed the limits over all connections: {told or 'none'}")
+    return visit.go("/settings/misc", SAVED)
+
+
+def _number(text: str) -> int | None:
+    """A limit; None where nothing is written, and no limit at all where it is no number."""
+    return None if not text else int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
 
 
 async def export(visit: Visit) -> Response:
@@ -44,6 +83,7 @@ async def take_in(visit: Visit) -> Response:
 PAGES = {
     "GET /settings/misc": show,
     "POST /settings/misc": save,
+    "POST /settings/misc/limits": limit,
     "POST /settings/misc/export": export,
     "POST /settings/misc/import": take_in,
 }
