@@ -90,12 +90,14 @@ def _cannot(can: Abilities) -> Iterator[str]:
         (can.no_subject, "A message without a subject is refused."),
         (can.headers, "Header fields of your own are refused."),
         (can.international, "Addresses with letters beyond ASCII are refused."),
+        (can.reply_to != 0, "A Reply-To is refused."),
+        (can.file_types != frozenset(), "Attachments are refused."),
     ):
         if not able:
             yield what
-    if can.reply_to is not None:
+    if can.reply_to:
         yield f"At most {can.reply_to} address{'es' if can.reply_to > 1 else ''} in Reply-To."
     if can.left_out:
         yield f"Not carried: {', '.join(code(name) for name in sorted(can.left_out))}."
-    if can.file_types is not None:
+    if can.file_types:
         yield f"Attachments end in {', '.join(sorted(can.file_types))}; others are refused."

@@ -141,6 +141,8 @@ async def test_a_grant_that_was_withdrawn_needs_a_person_and_says_so(make, token
     [(Says(500, "<html>"), "deferred unreachable"), (Says(200, "<html>"), "deferred unreachable"),
      (Says(200, {"token": "x"}), "deferred unreachable"), (Says(401, {"error": "invalid_client"}), "deferred account"),
      (Says(429, {"error": "slow_down"}, headers={"Retry-After": "7"}), "deferred limit"),
+     (Says(200, {"error": "invalid_code"}), "deferred account"),
+     (Says(400, {"error": "Access Denied", "error_description": "too many requests continuously"}), "deferred limit"),
      (Says(200, [1]), "deferred unreachable"), (Says(400, "?"), "deferred account")],
 )  # fmt: skip
 async def test_every_refusal_of_a_token_is_an_outcome(make, tokens, peer, says, means):

@@ -168,6 +168,9 @@ def test_a_bcc_field_names_the_hidden_only():
         ({"max_bytes": 10}, b"", "at most 10 bytes"),
         ({"no_subject": False}, b"", "without a subject"),
         ({"headers": False}, b"X-Own: x\r\n", "such as X-Own"),
+        ({"reply_to": 0}, b"Reply-To: a@b.example\r\n", "takes no Reply-To"),
+        ({"file_types": frozenset()}, b"Content-Type: application/pdf; name=a.pdf\r\n", "a.pdf"),
+        ({"headers": False, "left_out": frozenset({"x-*"})}, b"X-Own: x\r\nIn-Reply-To: <1@x>\r\n", "In-Reply-To"),
         ({"reply_to": 1}, b"Reply-To: a@b.example, c@d.example\r\n", "at most 1 addresses in Reply-To"),
         ({"envelope": False, "raw": True}, b"To: other@else.example\r\n", "other@else.example"),
         ({"file_types": frozenset({"txt"})}, b"Content-Type: application/x-msdownload; name=a.exe\r\n", "a.exe"),
@@ -183,8 +186,9 @@ def test_what_does_not_fit_is_refused_with_its_name(can, head, words):
     assert refused.reply.startswith("Acme ")
 
 
-def test_what_is_declared_as_left_out_is_left_out():
-    can = Abilities(raw=False, headers=False, left_out=frozenset({"x-own"}))
+@pytest.mark.parametrize("name", ["x-own", "x-*"])
+def test_what_is_declared_as_left_out_is_left_out(name):
+    can = Abilities(raw=False, headers=False, left_out=frozenset({name}))
     assert misfit(Letter(content=b"X-Own: 1\r\n\r\nx", sender="", recipients=(ANN,), can=can), "Acme") is None
 
 

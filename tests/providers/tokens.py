@@ -17,6 +17,7 @@ class Tokens:
     """Gives tokens to who shows the right secret and a grant that it knows. `refuse` makes the next answers so."""
 
     life: int = 3599
+    scheme: str = "Bearer"  # the word before a token
     rotates: bool = False  # a refresh token is good once
     refreshes: set[str] = field(default_factory=lambda: {REFRESH})
     codes: dict[str, str] = field(default_factory=dict)  # code: the challenge that it was given for
@@ -65,4 +66,4 @@ class Tokens:
         if call.path.endswith("/token"):
             return True
         kind, _, token = call.headers.get("authorization", "").partition(" ")
-        return kind == "Bearer" and token.startswith("access-canary-") and token not in self.withdrawn
+        return kind == self.scheme and token.startswith("access-canary-") and token not in self.withdrawn

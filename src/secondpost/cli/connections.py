@@ -156,7 +156,7 @@ def _address(told: dict[str, str]) -> None:
 @command.command()
 @click.argument("name")
 def connect(name: str) -> None:
-    """The page at which a person signs in to Google or Microsoft, for a connection by OAuth."""
+    """The page at which a person signs in to the provider, for a connection by OAuth."""
     here = frame()
     here.answer(here.call("connections_connect", name=name), _page)
 

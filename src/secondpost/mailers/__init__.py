@@ -37,6 +37,7 @@ MAILERS: dict[str, str] = {
     "smtpcom": "secondpost.mailers.smtpcom:SmtpCom",
     "sparkpost": "secondpost.mailers.sparkpost:SparkPost",
     "zeptomail": "secondpost.mailers.zeptomail:ZeptoMail",
+    "zoho": "secondpost.mailers.zoho:Zoho",
 }
 
 

@@ -217,6 +217,7 @@ class Api:
     can: ClassVar[Abilities]
     site: ClassVar[str] = ""  # the provider's documentation
     notes: ClassVar[tuple[str, ...]] = ()  # what people should know, one sentence each
+    learns: ClassVar[str] = ""  # a setting that `verified` tells in its details where it is left empty
     body_tells: ClassVar[bool] = False  # a 2xx may be a refusal: without a readable body nobody knows
 
     def request(self, letter: Letter, settings: Values) -> Request:

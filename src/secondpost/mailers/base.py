@@ -48,7 +48,7 @@ class Abilities:
     alternatives: bool = True  # forms of the text besides plain and HTML: calendar invites, AMP
     no_subject: bool = True  # takes a message without one
     headers: bool = True  # fields of the sender's own, such as In-Reply-To
-    left_out: frozenset[str] = frozenset()  # fields (lower-cased) that it does not carry and that are not missed
+    left_out: frozenset[str] = frozenset()  # fields (lower-cased) that are not carried nor missed; x-*: all of those
     reply_to: int | None = None  # addresses in Reply-To, at most
     file_types: frozenset[str] | None = None  # endings of attachments' names, when only these are taken
     international: bool = True  # addresses with letters beyond ASCII before the @

@@ -52,7 +52,7 @@ def _of_parts(letter: Letter, can: Abilities) -> Iterator[str]:
     if letter.headers and not can.headers:
         yield f"takes no header fields of the sender's own, such as {letter.headers[0][0]}"
     if can.reply_to is not None and len(parts.reply_to) > can.reply_to:
-        yield f"takes at most {can.reply_to} addresses in Reply-To"
+        yield f"takes at most {can.reply_to} addresses in Reply-To" if can.reply_to else "takes no Reply-To"
     if can.file_types is not None:
         endings = [(file.name, file.name.lower().rpartition(".")[2]) for file in parts.files]
         yield from (f"takes no attachment such as {name}" for name, ending in endings if ending not in can.file_types)

@@ -67,6 +67,8 @@ class HttpMailer:
         self.api.check(self._values)
         self._line = self._new_line(connection)
         self._capacity = connection.limits.sessions
+        self._learned: dict[str, str] = {}
+        self._learning = asyncio.Lock()
 
     def _new_line(self, connection: Connection) -> Line:
         secrets = [str(self._values[setting.name]) for setting in self.settings if setting.kind == "secret"]
@@ -112,12 +114,29 @@ class HttpMailer:
         refused = await _apart(misfit, letter, self.title, size=len(letter.content))
         if refused is not None:
             return [refused] * len(letter.recipients), None
-        request = await _apart(self.api.request, letter, self._values, size=len(letter.content))
+        if (unknown := await self._learn()) is not None:
+            assert unknown.outcome is not None
+            return [unknown.outcome] * len(letter.recipients), unknown
+        request = await _apart(self.api.request, letter, self._values | self._learned, size=len(letter.content))
         answer = await self._ask(request, crossing)
         if answer.response is None:
             assert answer.outcome is not None
             return [answer.outcome] * len(letter.recipients), answer
         return self._judged(answer.response, letter), answer
+
+    async def _learn(self) -> Answer | None:
+        """Ask once for the setting that the provider tells by itself; why it is not known, where it is not."""
+        name = self.api.learns
+        if not name or self._values[name]:
+            return None
+        async with self._learning:
+            if name in self._learned:
+                return None
+            verdict = await self.verify()
+            if not isinstance(verdict.outcome, Accepted):
+                return Answer(phase=verdict.phase, outcome=verdict.outcome, transcript=verdict.transcript)
+            self._learned[name] = (verdict.details or {})[name]
+        return None
 
     async def _ask(self, request: Request, crossing: Crossing | None = None) -> Answer:
         return await self._line.ask(await self.api.sign(request, self._values, datetime.now(UTC)), crossing)

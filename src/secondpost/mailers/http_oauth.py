@@ -42,7 +42,7 @@ class OAuthMailer(HttpMailer):
 
     @property
     def by_person(self) -> bool:
-        return bool(self._values["grant"] == "person")
+        return bool(self._values.get("grant", "person") == "person")
 
     # A person signs in ---------------------------------------------------------------------------------------------
 
@@ -58,6 +58,7 @@ class OAuthMailer(HttpMailer):
             return _outcome(found)
         if not found.refresh:
             return Deferred(Fault.ACCOUNT, "they gave no refresh token, so it would end within the hour; sign in again")
+        self._learned.clear()  # it may be another person
         return Accepted("signed in")
 
     async def renew(self, now: datetime) -> Outcome | None:
@@ -75,14 +76,15 @@ class OAuthMailer(HttpMailer):
         token = await self._current(datetime.now(UTC), EARLY)
         if isinstance(token, Answer):
             return token
-        answer = await self._line.ask(oauth.bearing(request, token), crossing)
+        answer = await self._bear(request, token, crossing)
         if answer.response is None or answer.response.status != 401:
             return answer
         # It was withdrawn before its end. They refused the request, so it may be made once more.
         renewed = await self._instead(token)
-        return (
-            renewed if isinstance(renewed, Answer) else await self._line.ask(oauth.bearing(request, renewed), crossing)
-        )
+        return renewed if isinstance(renewed, Answer) else await self._bear(request, renewed, crossing)
+
+    async def _bear(self, request: Request, token: Token, crossing: Crossing | None) -> Answer:
+        return await self._line.ask(oauth.bearing(request, token, self.api.scheme), crossing)
 
     async def _current(self, now: datetime, margin: timedelta) -> Token | Answer:
         """A token that is good for a while; else a new one; else one that is still good; else why there is none."""

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from secondpost.core.outcome import Deferred, Fault
@@ -40,7 +40,10 @@ def from_kept(kept: Mapping[str, Any]) -> Token:
 
 
 class OAuthApi(api.Api):
-    """A provider that lets in by tokens. Its settings: `client_id`, `client_secret`, and in the end `who_signs_in`."""
+    """A provider that lets in by tokens. Its settings: `client_id`, `client_secret`, and in the end `who_signs_in`, or
+    `PERSON` where nobody but a person can."""
+
+    scheme: ClassVar[str] = "Bearer"  # the word before a token
 
     def token_url(self, settings: api.Values) -> str:
         raise NotImplementedError
@@ -57,6 +60,15 @@ class OAuthApi(api.Api):
         return own(settings) | {"grant_type": "refresh_token", "refresh_token": refresh}
 
 
+PERSON: Final = (
+    Setting(
+        name="refresh_token", label="Refresh Token", kind="secret", advanced=True,
+        help="Only if you have one already. Else sign in: secondpost connections connect NAME.",
+    ),
+    *api.SHARED,
+)  # fmt: skip
+
+
 def who_signs_in(other: str, how: str) -> tuple[Setting, ...]:
     """The settings that end those of every such provider. `other` signs in without a person, as `how` says."""
     return (
@@ -67,11 +79,7 @@ def who_signs_in(other: str, how: str) -> tuple[Setting, ...]:
         Setting(
             name="mailbox", label="Mailbox", help="Only where no person signs in: the address that it sends for.",
         ),
-        Setting(
-            name="refresh_token", label="Refresh Token", kind="secret", advanced=True,
-            help="Only if you have one already. Else sign in: secondpost connections connect NAME.",
-        ),
-        *api.SHARED,
+        *PERSON,
     )  # fmt: skip
 
 
@@ -109,22 +117,23 @@ def ask(url: str, fields: Mapping[str, str]) -> api.Request:
 
 
 def granted(response: api.Response, now: datetime, before: Token | None) -> Token | Deferred:
-    """The token, or why there is none. A refresh token that is not renewed stays."""
+    """The token, or why there is none. A refresh token that is not renewed stays. Some refuse with status 200."""
     access = response.dig("access_token")
     if response.ok and isinstance(access, str) and access:
         seconds, refresh = response.dig("expires_in"), response.dig("refresh_token")
         life = seconds if isinstance(seconds, int) and seconds > 0 else USUAL_LIFE
         kept = refresh if isinstance(refresh, str) else (before.refresh if before else "")
         return Token(access=access, expires=now + timedelta(seconds=life), refresh=kept)
-    if response.status == 429:
-        return Deferred(Fault.LIMIT, _said(response), retry_after=api.retry_after(response))
-    if response.status >= 500 or response.ok:
-        return Deferred(Fault.UNREACHABLE, _said(response))
-    return Deferred(Fault.ACCOUNT, f"{_said(response)}. {CONNECT}")
+    said = _said(response)
+    if response.status == 429 or "too many requests" in said:
+        return Deferred(Fault.LIMIT, said, retry_after=api.retry_after(response))
+    if response.status >= 500 or (response.ok and response.dig("error") is None):
+        return Deferred(Fault.UNREACHABLE, said)
+    return Deferred(Fault.ACCOUNT, f"{said}. {CONNECT}")
 
 
-def bearing(request: api.Request, token: Token) -> api.Request:
-    return replace(request, headers={**request.headers, "Authorization": f"Bearer {token.access}"})
+def bearing(request: api.Request, token: Token, scheme: str) -> api.Request:
+    return replace(request, headers={**request.headers, "Authorization": f"{scheme} {token.access}"})
 
 
 def base64url(data: bytes) -> str:

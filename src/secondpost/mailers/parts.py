@@ -143,7 +143,12 @@ class Letter:
     @cached_property
     def headers(self) -> list[tuple[str, str]]:
         """The sender's own fields that the provider carries."""
-        return [(name, value) for name, value in self.parts.headers if name.lower() not in self.can.left_out]
+        left_out = self.can.left_out
+        return [
+            (name, value)
+            for name, value in self.parts.headers
+            if name.lower() not in left_out and not ("x-*" in left_out and name.lower().startswith("x-"))
+        ]
 
 
 # ── making letters ──────────────────────────────────────────────────────────────────────────────────────────────────

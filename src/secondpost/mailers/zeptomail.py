@@ -39,7 +39,7 @@ class ZeptoMail(api.Api):
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "It can neither be asked whether it took a message nor are its webhooks read: a doubt waits for the policy.",
-        "Zoho Mail, which has mailboxes, is another product: reach it by SMTP.",
+        "Zoho Mail, which has mailboxes, is another product: its mailer is `zoho`.",
     )
 
     def request(self, letter: Letter, settings: api.Values) -> api.Request:
