@@ -54,7 +54,11 @@ def traced(gateway, *options):
         yield
     finally:
         strace.send_signal(signal.SIGINT)  # it lets go of what it traces
-        strace.wait(10)
+        try:
+            strace.wait(5)
+        except subprocess.TimeoutExpired:  # but not always of a thread that it delays and that was killed meanwhile
+            strace.kill()
+            strace.wait()
 
 
 def is_traced(thread):
