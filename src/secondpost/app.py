@@ -104,11 +104,11 @@ class Gateway:
         try:
             await self.core.housekeeping.recover()
             await self.core.housekeeping.expire()  # before anything that expired while nobody worked could be sent
-            await self.smtp.start()
-            self.spool.start()
+            await self.control.start()
             if self.http is not None:
                 await self.http.start()
-            await self.control.start()
+            self.spool.start()
+            await self.smtp.start()  # last: who is greeted finds the rest there
         except BaseException:
             await self.smtp.stop(0)
             await self.spool.stop()
