@@ -176,7 +176,7 @@ def test_f10_a_421_on_a_kept_session_is_no_failure_of_the_message(launch, primar
     primary.hang_up_all()
     second = gateway.send()
     wait_until(lambda: total(primary, backup)[second, TO], 5, gateway.report)
-    assert gateway.state(second) == "accepted"
+    gateway.becomes(second, "accepted")
 
 
 def test_one_message_after_a_slow_but_good_primary_stays_with_the_primary(launch, primary, backup):

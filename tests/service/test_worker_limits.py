@@ -130,11 +130,11 @@ async def test_when_a_provider_asks_for_a_pause_what_waits_in_its_line_is_not_se
 
 
 async def test_a_pause_that_begins_before_their_turn_holds_for_those_who_have_one(office):
-    await shut_for(office, seconds=0.02)
+    await shut_for(office, seconds=0.2)
     message = await office.send()
     line = office.line()
     line.limiter = limits.gate(line.limiter, LIMITED, office.clock())
-    await office.rest(0.04)
+    await office.rest(0.3)
     assert await office.attempts(message) == ["backup"]
 
 
