@@ -166,11 +166,13 @@ def serve(config: Config, read: Callable[[], Config]) -> int:
 
 async def _serve(config: Config, read: Callable[[], Config]) -> None:
     gateway, stopped, loop = Gateway(config), asyncio.Event(), asyncio.get_running_loop()
+    reload = Reload(config, gateway.core, gateway.smtp, read)
     for number in (signal.SIGTERM, signal.SIGINT):  # before the doors open: who comes in is let out in order
         loop.add_signal_handler(number, stopped.set)
-    await gateway.start()
+    loop.add_signal_handler(signal.SIGHUP, reload.ask)
+    async with reload.turn:  # what is asked for meanwhile follows
+        await gateway.start()
     _spare_the_collector()
-    loop.add_signal_handler(signal.SIGHUP, Reload(config, gateway.core, gateway.smtp, read).ask)
     _announce(config)
     notify.tell("READY=1")
     notify.keep_alive()

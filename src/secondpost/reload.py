@@ -28,7 +28,7 @@ class Reload:
     core: Core
     smtp: SmtpListener
     read: Callable[[], Config]
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def ask(self) -> None:
@@ -37,7 +37,7 @@ class Reload:
         task.add_done_callback(self._tasks.discard)
 
     async def __call__(self) -> None:
-        async with self._turn:
+        async with self.turn:
             notify.tell("RELOADING=1")
             try:
                 await self._take_up(await asyncio.to_thread(self.read))
