@@ -11,9 +11,9 @@ async def test_the_settings_are_kept_and_recorded(admin):
     page = await browser.get(PATH)
     assert "Log Email Content" in page.text
     assert '<option value="30" selected>1 Month</option>' in page.text
-    data = {"logs": "on", "content": "30", "entries": "365", "never": "password reset\r\n"}
+    data = {"logs": "on", "attachments": "on", "content": "30", "entries": "365", "never": "password reset\r\n"}
     assert (await browser.post(PATH, data=data)).headers["Location"] == PATH
-    kept = {"content": 30, "entries": 365, "megabytes": UNLIMITED, "never": ["password reset"]}
+    kept = {"content": 30, "entries": 365, "megabytes": UNLIMITED, "never": ["password reset"], "attachments": True}
     assert admin.operations.retention.show() == kept
     assert "changed what the log keeps" in (await admin.audit())[0]
 
@@ -28,6 +28,13 @@ async def test_the_content_has_a_cap_that_can_be_taken_away(admin):
     await browser.post(PATH, data=data | {"megabytes": ""})
     assert admin.operations.retention.show()["megabytes"] == UNLIMITED
     assert 'value="500"' not in (await browser.get(PATH)).text
+
+
+async def test_attachments_can_be_switched_off(admin):
+    browser = await admin.signed_in(Role.ADMIN)
+    await browser.post(PATH, data={"logs": "on", "content": "7", "entries": "30", "never": ""})
+    assert admin.operations.retention.show()["attachments"] is False
+    assert "no attachments" in (await admin.audit())[0]
 
 
 async def test_content_can_be_switched_off(admin):
@@ -59,4 +66,10 @@ async def test_bad_input_changes_nothing_and_is_shown_again(admin):
         answer = await browser.post(PATH, data={"logs": "on", "content": "7", "never": "kept"} | data)
         assert answer.status_code == 422
         assert "Nothing was saved." in answer.text
-    assert admin.operations.retention.show() == {"content": 7, "entries": 30, "megabytes": UNLIMITED, "never": []}
+    assert admin.operations.retention.show() == {
+        "content": 7,
+        "entries": 30,
+        "megabytes": UNLIMITED,
+        "never": [],
+        "attachments": True,
+    }

@@ -45,7 +45,7 @@ async def test_what_is_changed_is_kept_and_done(office, retention):
     await retention.change(content=0, entries=FOREVER, megabytes=UNLIMITED, never=[])
     again = Retention(office.store, office.clock, KEPT)
     await again.load()
-    assert again.show() == {"content": 0, "entries": FOREVER, "megabytes": UNLIMITED, "never": []}
+    assert again.show() == {"content": 0, "entries": FOREVER, "megabytes": UNLIMITED, "never": [], "attachments": True}
     office.clock.forward(seconds=1)
     await again.purge()
     assert await office.store.content(done) is None
@@ -65,13 +65,19 @@ async def test_what_the_file_sets_wins(office):
     assert fixed.show()["megabytes"] == 5
     assert fixed.show()["entries"] == 1
     await fixed.change(content=365, entries=30, megabytes=9, never=[])
-    assert fixed.show() == {"content": 7, "entries": 30, "megabytes": 5, "never": []}
+    assert fixed.show() == {"content": 7, "entries": 30, "megabytes": 5, "never": [], "attachments": True}
 
 
 async def test_what_was_chosen_before_there_was_a_cap_still_counts(office, retention):
     await office.store.put("setting", "log", {"days": {CONTENT: 0, ENTRIES: 365}, "never": ["reset"]})
     await retention.load()
-    assert retention.show() == {"content": 0, "entries": 365, "megabytes": UNLIMITED, "never": ["reset"]}
+    assert retention.show() == {
+        "content": 0,
+        "entries": 365,
+        "megabytes": UNLIMITED,
+        "never": ["reset"],
+        "attachments": True,
+    }
 
 
 async def test_content_of_mail_that_matches_goes_when_it_is_finished(office, retention):
@@ -157,4 +163,21 @@ async def test_content_up_to_the_cap_is_kept(store):
 async def test_what_makes_no_sense_changes_nothing(retention, wrong):
     with pytest.raises(WrongInput, match="Nothing was saved"):
         await retention.change(**{"content": 1, "entries": 1, "megabytes": 1, "never": []} | wrong)
-    assert retention.show() == {"content": 7, "entries": 30, "megabytes": UNLIMITED, "never": []}
+    assert retention.show() == {"content": 7, "entries": 30, "megabytes": UNLIMITED, "never": [], "attachments": True}
+
+
+async def test_mail_with_attachments_is_not_kept_where_they_are_not_to_be(office, retention):
+    plain = await mail(office)
+    head = b"Subject: Invoice\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    part = b"--b\r\nContent-Type: text/plain\r\n\r\nHi\r\n"
+    file = b"--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment\r\n\r\nx\r\n--b--\r\n"
+    attached = int(await office.send(content=head + part + file))
+    await retention.forget()
+    assert await office.store.content(attached) is not None
+    await retention.change(content=7, entries=30, megabytes=UNLIMITED, never=[], attachments=False)
+    again = Retention(office.store, office.clock, KEPT)
+    await again.load()
+    await again.forget()
+    assert await office.store.content(attached) is None
+    assert await office.store.entry(attached) is not None
+    assert await office.store.content(plain) is not None

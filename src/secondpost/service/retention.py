@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from secondpost.core.content import has_attachments
 from secondpost.errors import WrongInput
 from secondpost.store.base import Query, Store
 
@@ -29,12 +30,14 @@ class Retention:
     configured: Mapping[str, int]
     fixed: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, int] = field(default_factory=dict)  # by a person
+    attachments: bool = True  # content that has some is kept
     never: tuple[str, ...] = ()  # words of subjects: content of such mail is not kept
     _seen: datetime | None = None  # what was accepted before has been looked through for them
 
     async def load(self) -> None:
         kept = await self.store.get(KIND, NAME) or {}
         self.chosen = kept.get("numbers") or kept.get("days", {})  # the name while there were only days
+        self.attachments = kept.get("attachments", True)
         self.never = tuple(kept.get("never", ()))
 
     @property
@@ -46,9 +49,11 @@ class Retention:
         """Take up another configuration."""
         self.configured, self.fixed = configured, fixed
 
-    async def change(self, *, content: int, entries: int, megabytes: int, never: Sequence[str]) -> None:
+    async def change(
+        self, *, content: int, entries: int, megabytes: int, never: Sequence[str], attachments: bool = True
+    ) -> None:
         """Keep content and entries for so many days, of all content so many megabytes, and none of mail whose subject
-        has one of these words."""
+        has one of these words; nor, unless `attachments`, of mail that has some."""
         words = tuple(dict.fromkeys(" ".join(line.split()) for line in never if line.strip()))
         if not (0 <= content <= FOREVER and 1 <= entries <= FOREVER):
             raise WrongInput("days", f"Days are whole numbers up to {FOREVER}. Nothing was saved.")
@@ -58,8 +63,8 @@ class Retention:
             raise WrongInput("never", f"At most {MOST_WORDS} lines of 200 characters. Nothing was saved.")
         asked = {CONTENT: content, ENTRIES: entries, MEGABYTES: megabytes}
         chosen = self.chosen | {name: number for name, number in asked.items() if name not in self.fixed}
-        await self.store.put(KIND, NAME, {"numbers": chosen, "never": list(words)})
-        self.chosen, self.never, self._seen = chosen, words, None
+        await self.store.put(KIND, NAME, {"numbers": chosen, "never": list(words), "attachments": attachments})
+        self.chosen, self.never, self.attachments, self._seen = chosen, words, attachments, None
 
     async def purge(self) -> None:
         """Drop content and log entries whose time is over."""
@@ -88,21 +93,30 @@ class Retention:
             await self.store.event("retention", at=self.now(), text=text)
 
     async def forget(self) -> None:
-        """Drop the content of finished mail whose subject has the words, from the oldest on that was open last time."""
+        """Drop the content of finished mail that is not to be kept, from the oldest on that was open last time."""
         now = self.now()
         for words in self.never:
             await self._forget(Query(subject=words, since=self._seen, limit=BATCH))
-        if self.never:
+        if not self.attachments:
+            await self._forget(Query(since=self._seen, limit=BATCH), attached=True)
+        if self.never or not self.attachments:
             self._seen = min([depth.oldest for depth in await self.store.depth()] + [now]) - timedelta(minutes=1)
 
-    async def _forget(self, query: Query) -> None:
+    async def _forget(self, query: Query, *, attached: bool = False) -> None:
         while rows := await self.store.page(query):
-            await self.store.drop([row.id for row in rows], whole=False)
+            going = [row.id for row in rows if not attached or await self._is_attached(row.id)]
+            if going:
+                await self.store.drop(going, whole=False)
             query = replace(query, before=rows[-1].id)
+
+    async def _is_attached(self, message: int) -> bool:
+        """Of a large message only the beginning is at hand: it counts as one with attachments."""
+        content = await self.store.content(message)
+        return content is not None and (content.tail is not None or has_attachments(content.head, content.body))
 
     def show(self) -> dict[str, Any]:
         numbers = self.numbers
         return {
             "content": numbers[CONTENT], "entries": numbers[ENTRIES], "megabytes": numbers[MEGABYTES],
-            "never": list(self.never),
+            "never": list(self.never), "attachments": self.attachments,
         }  # fmt: skip

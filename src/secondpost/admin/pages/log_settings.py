@@ -38,15 +38,19 @@ async def save(visit: Visit) -> Response:
     content = kept["content"] if CONTENT in retention.fixed else content
     entries = _number(form, "entries", kept["entries"])
     megabytes = kept["megabytes"] if MEGABYTES in retention.fixed else _number(form, "megabytes", UNLIMITED)
-    never = form.raw("never").splitlines()
+    never, attachments = form.raw("never").splitlines(), form.checked("attachments")
     try:
-        await retention.change(content=content, entries=entries, megabytes=megabytes, never=never)
+        await retention.change(
+            content=content, entries=entries, megabytes=megabytes, never=never, attachments=attachments
+        )
     except WrongInput as error:
         shown = {
             "content": content, "entries": entries, "never": never, "megabytes": megabytes, "logs": content > 0,
+            "attachments": attachments,
         }  # fmt: skip
         return _page(visit, shown, error=str(error), status=422)
     cap = "" if megabytes == UNLIMITED else f", at most {megabytes} MB of content"
+    cap += "" if attachments else ", no attachments"
     await visit.record(f"changed what the log keeps: content {content} days, entries {entries} days{cap}")
     return visit.go(PATH, SAVED)
 
