@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import uvloop
 
 from secondpost.core import breaker, limits
 from secondpost.core.connection import Connection, FromRules, Limits
@@ -203,8 +204,10 @@ async def test_carriers_are_dismissed():
     assert await it.take() is None
 
 
-def turn_in(seconds: float) -> asyncio.TimerHandle:
-    return asyncio.get_running_loop().call_later(seconds, print)
+def reserve(it: Line, one: Errand, seconds: float) -> asyncio.TimerHandle:
+    before = set(it._turns)
+    it.reserve(one, timedelta(seconds=seconds), lambda line: None)
+    return (set(it._turns) - before).pop()
 
 
 async def test_everything_that_waits_can_be_taken_away_also_what_waits_for_the_limits():
@@ -213,8 +216,7 @@ async def test_everything_that_waits_can_be_taken_away_also_what_waits_for_the_l
     over = errand(race=Race(winner=queued))
     it.put(queued)
     it.put(over)
-    turn = turn_in(60)
-    it.reserve(delayed, turn)
+    turn = reserve(it, delayed, 60)
     assert it.drain() == [queued, delayed]
     assert turn.cancelled()
     assert it.drain() == []
@@ -224,15 +226,13 @@ async def test_when_the_limits_let_one_go_it_is_the_most_urgent_of_those_that_wa
     it = line()
     waiting = [errand(priority) for priority in (Priority.BULK, Priority.NORMAL, Priority.URGENT, Priority.NORMAL)]
     for number, one in enumerate(waiting):
-        it.reserve(one, turn_in(60 + number))
+        reserve(it, one, 60 + number)
     assert [it.turn() for _ in waiting] == [waiting[2], waiting[1], waiting[3], waiting[0]]
 
 
 async def test_turns_come_by_their_time_whenever_they_were_given():
     it = line()
-    turns = [turn_in(seconds) for seconds in (60, 40, 50)]
-    for turn in turns:
-        it.reserve(errand(Priority.NORMAL), turn)
+    turns = [reserve(it, errand(Priority.NORMAL), seconds) for seconds in (60, 40, 50)]
     assert list(it._turns) == [turns[1], turns[2], turns[0]]
     it.drain()
 
@@ -241,8 +241,8 @@ async def test_an_urgent_message_would_wait_for_the_next_turn_only():
     it = line()
     it.limiter = limits.gate(it.limiter, Deferred(Fault.LIMIT, retry_after=timedelta(seconds=90)), NOW)
     for number in range(3):
-        it.reserve(errand(Priority.NORMAL), turn_in(10 * number + 10))
-    it.reserve(errand(Priority.BULK), turn_in(40))
+        reserve(it, errand(Priority.NORMAL), 10 * number + 10)
+    reserve(it, errand(Priority.BULK), 40)
     waits = [it.wait(NOW, priority).total_seconds() for priority in Priority]
     assert [round(wait) for wait in waits] == [10, 40, 90]
     it.drain()
@@ -250,7 +250,7 @@ async def test_an_urgent_message_would_wait_for_the_next_turn_only():
 
 async def test_a_turn_that_nobody_waits_for_any_more_is_left():
     it = line()
-    it.reserve(errand(race=Race(winner=errand())), turn_in(60))
+    reserve(it, errand(race=Race(winner=errand())), 60)
     assert it.turn() is None
 
 
@@ -297,3 +297,18 @@ def test_without_a_from_field_it_is_the_envelopes_senders():
 def test_the_stamp_says_who_sent_a_copy():
     assert line().stamp.startswith(b"X-Mailer: Secondpost/")
     assert line().stamp.endswith(b" scripted\r\n")
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("microseconds", [0, 1, 400, 1500])
+def test_a_wait_however_short_ends_in_the_turn_of_who_waits(new_loop, microseconds):
+    """uvloop makes no timer of less than half a millisecond."""
+
+    async def waiting() -> Errand | None:
+        turned = asyncio.get_running_loop().create_future()
+        it.reserve(first, timedelta(microseconds=microseconds), lambda its: turned.set_result(its.turn()))
+        return await asyncio.wait_for(turned, 5)
+
+    it, first = line(), errand()
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(waiting()) is first

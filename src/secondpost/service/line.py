@@ -7,6 +7,7 @@ import asyncio
 from asyncio import Future
 from bisect import insort
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ from secondpost.mailers.base import Mailer, Report
 from secondpost.store.base import Lease
 
 BREAKER, LIMITER = "breaker", "limiter"  # what the store keeps of a line over a restart
+TICK = 0.001  # seconds; uvloop rounds to it, and makes no timer at all of less than half
 DOMAINS = 1000  # refused senders' domains that are remembered; clients choose them, so they are bounded
 
 
@@ -125,8 +127,10 @@ class Line:
                 return timedelta(seconds=max(self._turns[ahead].when() - asyncio.get_running_loop().time(), 0))
         return limits.wait(self.limiter, now)
 
-    def reserve(self, errand: Errand, turn: asyncio.TimerHandle) -> None:
-        """The limits let one more go at that time: the most urgent of those that wait then."""
+    def reserve(self, errand: Errand, wait: timedelta, its_turn: "Callable[[Line], None]") -> None:
+        """The limits let one more go after that wait: the most urgent of those that wait then."""
+        seconds = max(wait.total_seconds(), TICK)
+        turn = asyncio.get_running_loop().call_later(seconds, its_turn, self)
         self._later[errand.lease.priority].append(errand)
         insort(self._turns, turn, key=lambda reserved: reserved.when())
 

@@ -129,8 +129,7 @@ class Worker:
             errand.note = self.ways.passed_over(errand, line, now)
         self._arm(errand)
         if wait:
-            loop = asyncio.get_running_loop()
-            line.reserve(errand, loop.call_later(wait.total_seconds(), self._its_turn, line))
+            line.reserve(errand, wait, self._its_turn)
         else:
             self._hand(errand, line)
 
@@ -140,7 +139,7 @@ class Worker:
             return
         wait = self.ways.overall.wait(now, errand)
         if timedelta() < wait <= LATE:
-            line.reserve(errand, asyncio.get_running_loop().call_later(wait.total_seconds(), self._its_turn, line))
+            line.reserve(errand, wait, self._its_turn)
         elif wait or line.limiter.gate > now:  # a provider may have shut the gate meanwhile
             line.excuse(errand)
             self.dispatch(errand)
