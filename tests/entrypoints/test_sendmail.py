@@ -303,7 +303,9 @@ class Gateway:
                     return
                 session.settimeout(5)
                 while not self.heard.endswith(b"\r\n"):
-                    self.heard += session.recv(65536)
+                    if not (data := session.recv(65536)):
+                        return
+                    self.heard += data
                 self.heard += b" "
 
 
