@@ -163,8 +163,9 @@ async def test_a_bug_in_signing_in_is_told_and_it_is_tried_again(office, caplog)
     await breaks(office)
     office.primary.heal()
     office.primary.verified = broken
+    before = office.primary.sign_ins  # it may have been tried already
     async with asyncio.timeout(2):
-        while office.primary.sign_ins < 1:
+        while office.primary.sign_ins == before:
             await asyncio.sleep(0.002)
     office.primary.verified = lambda: Accepted("ready")
     await becomes(office, breaker.State.HALF_OPEN)
