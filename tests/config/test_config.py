@@ -1,56 +1,19 @@
 """The configuration: its layers, its faults, its secrets."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from secondpost import config
-from secondpost.config import Config, build
+from secondpost.config import build
 from secondpost.config.kinds import span, span_text
 from secondpost.config.show import shown, without_password
 from secondpost.core.priority import DEFAULTS, Priority, WhenUnclear
 from secondpost.errors import ConfigError
-
-Load = Callable[..., Config]
-
-MAIN = """
-primary = "main"
-[connections.main]
-mailer = "smtp"
-host = "mail.example.com"
-"""
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """`load(text, environ, **overrides)`; double underscores in an override's name are dots."""
-    monkeypatch.chdir(tmp_path)
-
-    def read(text: str | None = None, environ: dict[str, str] | None = None, **overrides: str) -> Config:
-        if text is not None:
-            (tmp_path / "secondpost.toml").write_text(text)
-        dotted = {name.replace("__", "."): value for name, value in overrides.items()}
-        return config.load(environ=environ or {}, overrides=dotted)
-
-    return read
-
-
-@pytest.fixture
-def faults(load: Load) -> Callable[..., str]:
-    """The message of the ConfigError that reading raises."""
-
-    def message(*arguments: Any, **overrides: str) -> str:
-        with pytest.raises(ConfigError) as caught:
-            load(*arguments, **overrides)
-        return str(caught.value)
-
-    return message
-
+from tests.config.conftest import MAIN
 
 # ── layers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
