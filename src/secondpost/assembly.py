@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from secondpost import mailers
-from secondpost.config import Config, Listener
+from secondpost.config import Config
 from secondpost.core import routing
 from secondpost.errors import ConfigError, StoreError
 from secondpost.mailers.base import Mailer
@@ -102,15 +102,11 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     desk = Desk(policies=policies, do_not_send=config.do_not_send)
     routes = Routes(store, desk, _matcher(), _rules(config), origin=config.origin("routes"))
     worker = Worker(
-        name=worker_name(),
-        store=store,
-        policies=policies,
-        now=utc_now,
-        chance=lambda: secrets.randbelow(2_000_001) / 1_000_000 - 1,
+        name=worker_name(), store=store, policies=policies, now=utc_now, chance=_chance,
         on_change=lambda line, outcome: trials.changed(line, outcome),  # noqa: PLW0108  # made below
         tell_sender=lambda lease, ended: nondelivery.rejected(lease, ended),  # noqa: PLW0108
         concurrency=config.worker.concurrency,
-    )
+    )  # fmt: skip
     trials = Trials(store, worker, utc_now)
     credentials, keys = Credentials(store), Keys(store)
     suppressions = Suppressions(store, desk, utc_now)
@@ -137,6 +133,11 @@ def build(config: Config, store: Store | None = None, *, find: Callable[[str], t
     operations.misc.limits.configure(_limits(config))
     housekeeping.others = _duties(operations)
     return Core(config, store, worker, trials, housekeeping, operations)
+
+
+def _chance() -> float:
+    """From -1 to 1."""
+    return secrets.randbelow(2_000_001) / 1_000_000 - 1
 
 
 def _duties(it: Operations) -> tuple[Duty, ...]:
@@ -169,23 +170,16 @@ def _retention(config: Config) -> tuple[dict[str, int], dict[str, str]]:
 
 def _smtp(config: Config) -> str:
     """Where programs of this machine submit without TLS."""
-    plain = [listener for listener in config.smtp.listen if not listener.tls]
-    return f"{_reached(plain[0])}:{plain[0].port}" if plain else ""
-
-
-def _reached(listen: Listener) -> str:
+    plain = next((listener for listener in config.smtp.listen if not listener.tls), None)
+    if plain is None:
+        return ""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  # nobody can open these as they stand
-    return everywhere.get(listen.host) or str(listen).rpartition(":")[0]
+    return f"{everywhere.get(plain.host) or str(plain).rpartition(':')[0]}:{plain.port}"
 
 
 def _url(config: Config) -> str:
     """How people reach the web admin."""
-    if config.http.public_url:
-        return config.http.public_url.rstrip("/")
-    listen = config.http.listen
-    if listen is None:
-        return "(the web admin is off: [http] listen)"
-    return f"http://{_reached(listen)}:{listen.port}"
+    return config.http.public_url.rstrip("/") or "(the web admin is off: [http] listen)"
 
 
 def _store(config: Config) -> Store:

@@ -15,7 +15,7 @@ from secondpost.service.operate import Operations
 from secondpost.service.retention import CONTENT, ENTRIES, MEGABYTES, UNLIMITED, Retention
 from secondpost.service.suppressions import Suppressions
 from tests.service.conftest import make_office
-from tests.service.test_connections import connections_of
+from tests.service.connected import connections_of
 
 
 @pytest.fixture

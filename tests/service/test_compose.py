@@ -290,11 +290,3 @@ def test_the_whole_of_a_message_includes_its_tail():
 
     assert compose.whole(rfc5322.Message(b"A: b\r\n\r\n", b"body", Tail())) == b"A: b\r\n\r\nbodyabcd"
     assert compose.whole(rfc5322.Message(b"A: b\r\n\r\n", b"body")) == b"A: b\r\n\r\nbody"
-
-
-def test_a_test_message_has_the_words_of_the_tutorial():
-    html = compose.test_parts("a@example.net", plain=False, connection="<Main> & co")
-    assert html["subject"] == "Secondpost: HTML Test email to a@example.net"
-    assert "&lt;Main&gt; &amp; co" in html["html"]
-    plain = compose.test_parts("a@example.net", plain=True, connection="Main")
-    assert (plain["subject"], "html" in plain) == ("Secondpost: Test email to a@example.net", False)

@@ -9,7 +9,7 @@ from secondpost.domains.providers import FACTS, OTHER_API
 from secondpost.errors import WrongInput
 from secondpost.service.domain_check import DomainCheck, case_of
 from tests.nameserver import SILENT, nameserver
-from tests.service.test_connections import connections_of
+from tests.service.connected import connections_of
 
 
 def connection(mailer, sender=None, **settings):

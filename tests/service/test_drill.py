@@ -11,7 +11,7 @@ from secondpost.core.priority import Priority
 from secondpost.errors import SecondpostError, WrongInput
 from secondpost.service.drill import Drills
 from tests.service.conftest import DOWN
-from tests.service.test_connections import connections_of
+from tests.service.connected import connections_of
 
 
 @pytest.fixture

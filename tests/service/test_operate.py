@@ -16,7 +16,7 @@ from secondpost.service.operate import OPERATIONS, Operations
 from secondpost.service.retention import CONTENT, ENTRIES, MEGABYTES, UNLIMITED, Retention
 from secondpost.service.suppressions import Suppressions
 from tests.service.conftest import DOWN, HELLO, Office, held
-from tests.service.test_connections import connections_of
+from tests.service.connected import connections_of
 
 
 @pytest.fixture

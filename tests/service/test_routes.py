@@ -8,7 +8,7 @@ import pytest
 from secondpost.core import routing
 from secondpost.errors import ConfigError, SecondpostError, StoreUnavailable
 from secondpost.service.routes import Controls, Routes, pasted
-from tests.service.test_connections import matcher
+from tests.service.connected import matcher
 
 CONTENT = b"From: shop@example.com\r\nTo: a@example.net\r\nSubject: your invoice\r\n\r\nhi\r\n"
 

@@ -12,7 +12,7 @@ from secondpost.service.sign_in import SignIns
 from secondpost.service.tokens import Kept, made
 from secondpost.service.verification import Verification
 from tests.service.conftest import ScriptedMailer
-from tests.service.test_connections import connections_of
+from tests.service.connected import connections_of
 
 REVOKED = Deferred(Fault.ACCOUNT, "invalid_grant")
 

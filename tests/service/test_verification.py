@@ -4,7 +4,7 @@ import pytest
 
 from secondpost.service.verification import Verification
 from tests.service.conftest import REFUSED_LOG_IN
-from tests.service.test_connections import connections_of
+from tests.service.connected import connections_of
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from datetime import datetime
 from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage
 from email.policy import SMTP
-from html import escape
 from typing import Any
 
 from secondpost.core import message as rfc5322
@@ -40,26 +39,13 @@ POLICY = SMTP.clone(max_line_length=998, cte_type="7bit", header_factory=Kinds()
 
 
 def draft(
-    id: int,
-    *,
-    sender: str,
-    to: Sequence[str] = (),
-    cc: Sequence[str] = (),
-    bcc: Sequence[str] = (),
-    reply_to: Sequence[str] = (),
-    subject: str = "",
-    text: str = "",
-    html: str = "",
-    headers: Sequence[tuple[str, str]] = (),
-    attachments: Sequence[Mapping[str, str]] = (),
-    priority: str = "",
-    key: str = "",
-    tag: str = "",
-    tags: Sequence[str] = (),
-    metadata: Mapping[str, str] | None = None,
-    send_at: datetime | None = None,
-    connection: str = "",
-) -> Draft:
+    id: int, *, sender: str,
+    to: Sequence[str] = (), cc: Sequence[str] = (), bcc: Sequence[str] = (), reply_to: Sequence[str] = (),
+    subject: str = "", text: str = "", html: str = "",
+    headers: Sequence[tuple[str, str]] = (), attachments: Sequence[Mapping[str, str]] = (),
+    priority: str = "", key: str = "", tag: str = "", tags: Sequence[str] = (),
+    metadata: Mapping[str, str] | None = None, send_at: datetime | None = None, connection: str = "",
+) -> Draft:  # fmt: skip
     """A draft of a built message. Raises `Malformed`, which names every part that is wrong."""
     check = form.Check()
     author = check(form.mailbox, "sender", sender, default=("", ""))
@@ -67,19 +53,13 @@ def draft(
     fields = [("From", form.written([author])), *_lists(boxes), *_own(check, subject, headers)]
     files = _files(check, attachments, text=text, html=html)
     it = Draft(
-        id=id,
-        sender=author[1],
-        recipients=tuple(dict.fromkeys([box for name in ("to", "cc", "bcc") for _, box in boxes[name]])),
-        content=b"",
-        entrypoint="cli",
-        trusted=True,
+        id=id, sender=author[1], recipients=_envelope(boxes), content=b"", entrypoint="cli", trusted=True,
         priority=check(form.priority, "priority", priority, default=None),
         key=check(form.line, "key", key, 200, default=""),
         tag=check(form.line, "tag", ", ".join([*([tag] if tag else []), *tags]), TAGS, default=""),
         metadata=check(form.metadata, "metadata", metadata or {}, default=dict[str, str]()),
-        due=send_at,
-        connection=connection,
-    )
+        due=send_at, connection=connection,
+    )  # fmt: skip
     check.done()
     built = _built(text, html, files)
     if key:
@@ -93,6 +73,10 @@ def _boxes(check: form.Check, **listed: Sequence[str]) -> dict[str, list[Mailbox
     if not (listed["to"] or listed["cc"] or listed["bcc"]):
         check.note("to", "There is no recipient: name at least one.")
     return {name: form.mailboxes(name, boxes, check) for name, boxes in listed.items()}
+
+
+def _envelope(boxes: Mapping[str, list[Mailbox]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([box for name in ("to", "cc", "bcc") for _, box in boxes[name]]))
 
 
 def _own(check: form.Check, subject: str, headers: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -197,22 +181,3 @@ def _serialize(fields: Sequence[tuple[str, str]], built: EmailMessage) -> bytes:
             550, "5.6.0", "A value would have added a header field of its own. Nothing was stored.", "headers"
         )
     return content
-
-
-def test_parts(to: str, *, plain: bool, connection: str) -> dict[str, Any]:
-    """Subject and parts of a test message, as the tutorial words them."""
-    text = (
-        "Congratulations!\n\nThis message was sent by Secondpost as a test"
-        f" of the connection {connection}. If you read it, the connection works.\n"
-    )
-    if plain:
-        return {"subject": f"Secondpost: Test email to {to}", "text": text}
-    html = (
-        '<!doctype html><html><body style="margin:0;background:#f4f5f7;font-family:system-ui,sans-serif;color:#1c2430">'
-        '<div style="max-width:36rem;margin:2rem auto;padding:2rem;background:#fff;border-radius:12px">'
-        '<h1 style="font-size:1.4rem;margin:0 0 1rem">Congratulations!</h1>'
-        "<p>This message was sent by Secondpost as a test of the connection "
-        f"<strong>{escape(connection, quote=False)}</strong>.</p>"
-        "<p>If you read it, the connection works.</p></div></body></html>"
-    )
-    return {"subject": f"Secondpost: HTML Test email to {to}", "text": text, "html": html}

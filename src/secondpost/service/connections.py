@@ -1,27 +1,23 @@
-"""The connections of a running gateway: kept, verified, tested, and given their roles.
+"""The connections of a running gateway: kept, verified, and given their roles.
 
 Rule: what the file or the environment sets is locked; what is in use is not removed without a replacement.
 """
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from secondpost.core import limits
-from secondpost.core import message as rfc5322
 from secondpost.core.connection import Connection
-from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted
 from secondpost.errors import SecondpostError
-from secondpost.mailers.base import Mailer, Report, Verdict
-from secondpost.service import compose
+from secondpost.mailers.base import Mailer, Verdict
 from secondpost.service.desk import Desk
 from secondpost.service.diagnosis import diagnose
 from secondpost.service.line import Line
 from secondpost.service.routes import Routes
-from secondpost.service.submit import Draft, Submit, lease_of
 from secondpost.service.tokens import made
 from secondpost.service.trial import Trials
 from secondpost.service.worker import Worker
@@ -175,9 +171,7 @@ class Connections:
         if name in self.desk.connections:
             return await self.create(fields, primary=primary)
         if primary and "primary" in self.fixed_roles:
-            raise SecondpostError(
-                "The Primary Connection is set by the configuration file or the environment: change it there."
-            )
+            raise _fixed("The Primary Connection")
         self._check(name, fields)
         await self.store.put(KIND, name, dict(fields))
         if primary:
@@ -238,9 +232,7 @@ class Connections:
         """Raises `SecondpostError` when it is not ours to change."""
         self.known(name)
         if name in self.fixed:
-            raise SecondpostError(
-                f"The connection {name!r} is set by the configuration file or the environment: change it there."
-            )
+            raise _fixed(f"The connection {name!r}")
 
     async def _keep_primary(self, added: str) -> None:
         """The first connection that a person adds is primary, and stays so whatever comes before it in the list."""
@@ -312,9 +304,7 @@ class Connections:
     async def set_backup(self, name: str | None) -> dict[str, Any]:
         """Choose the Backup Connection, or none."""
         if "backup" in self.fixed_roles:
-            raise SecondpostError(
-                "The Backup Connection is set by the configuration file or the environment: change it there."
-            )
+            raise _fixed("The Backup Connection")
         if name is not None:
             self.check_backup(name)
         await self._give("backup", name)
@@ -359,42 +349,6 @@ class Connections:
             "details": dict(verdict.details or {}),
         }
 
-    async def test(
-        self, to: str, *, connection: str | None, plain: bool, like_real: bool, submit: Submit
-    ) -> dict[str, Any]:
-        """Send a test message by one connection without fallback, or like a real message."""
-        chosen = self.known(connection or self.desk.primary)
-        parts = compose.test_parts(to, plain=plain, connection=chosen.title)
-        sender = chosen.sender.email or f"secondpost@{submit.hostname}"
-        draft = compose.draft(submit.new_id(), sender=sender, to=[to], tag="test", **parts)
-        if like_real:
-            receipt = await submit(draft)
-            return {"ok": True, "id": rfc5322.id_text(receipt.id), "queued": True}
-        return await self._carry(replace(draft, connection=chosen.name), chosen, submit)
 
-    async def _carry(self, draft: Draft, connection: Connection, submit: Submit) -> dict[str, Any]:
-        begun = self.now()
-        submission = replace(submit.prepare(draft), worker=self.worker.name)
-        for recipient, why in submission.withheld.items():
-            raise SecondpostError(f"{recipient} is not written to ({why}). Nothing was sent.")
-        receipt = await self.store.accept(submission)
-        stored = self.now()
-        report: Report = await self.worker.try_once(lease_of(submission, trace=True), connection.name)
-        ended = self.now()
-        outcome = report.outcomes[0]
-        # A test that failed must not be tried again by itself.
-        await self.store.move(receipt.id, None, Move.CANCEL, now=ended, due=None, reason="a test is tried once")
-        ok = isinstance(outcome, Accepted)
-        return {
-            "ok": ok,
-            "id": rfc5322.id_text(receipt.id),
-            "outcome": type(outcome).__name__.lower(),
-            "phase": report.phase.value,
-            "reply": outcome.reply,
-            "diagnosis": None if ok else diagnose(outcome, report.phase, connection),
-            "stages": [
-                {"name": "on disk", "ms": round((stored - begun).total_seconds() * 1000, 1)},
-                {"name": "carried", "ms": round((ended - stored).total_seconds() * 1000, 1)},
-            ],
-            "transcript": report.transcript,
-        }
+def _fixed(what: str) -> SecondpostError:
+    return SecondpostError(f"{what} is set by the configuration file or the environment: change it there.")

@@ -16,7 +16,7 @@ from secondpost.core.delivery import OPEN, State
 from secondpost.core.outcome import ON_PURPOSE, Deferred, Fault
 from secondpost.errors import SecondpostError, WrongInput
 from secondpost.mailers.base import Report
-from secondpost.service import attempt, compose
+from secondpost.service import attempt, compose, email_test
 from secondpost.service.connections import Connections
 from secondpost.service.line import Errand, Line
 from secondpost.service.present import iso
@@ -88,8 +88,7 @@ class Drills:
         """Send a test message like a real one, which that connection refuses, and tell the way it took."""
         name = self._with_backup(connection)
         draft = self._draft(to, name)
-        for recipient, why in self.submit.prepare(draft).withheld.items():
-            raise SecondpostError(f"{recipient} is not written to ({why}). Nothing was sent.")
+        email_test.prepared(self.submit, draft)  # raises for whom nobody may write to
         self._tests[draft.id] = name
         try:
             await self.submit(draft)
@@ -111,7 +110,7 @@ class Drills:
         return chosen.name
 
     def _draft(self, to: str, name: str) -> Draft:
-        sender = self.connections.known(name).sender.email or f"secondpost@{self.submit.hostname}"
+        sender = email_test.sender_of(self.connections.known(name), self.submit)
         text = (
             "This is a Fallback Drill. The first connection refused this message on purpose, and the next one "
             "carried it. If you read it, your backup works.\n"

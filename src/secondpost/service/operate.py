@@ -11,9 +11,10 @@ from typing import Any
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
 from secondpost.errors import ContentNotKept, SecondpostError
-from secondpost.service import compose, health, outstanding, present, routes, suppressions
+from secondpost.service import compose, email_test, health, outstanding, present, routes, suppressions
 from secondpost.service.jobs import Jobs
 from secondpost.service.keys import USUAL
+from secondpost.service.present import message_number
 from secondpost.service.services import Services
 from secondpost.service.submit import Draft
 from secondpost.service.users import Role
@@ -142,11 +143,11 @@ class Operations(Services):
 
     async def log_delete(self, ids: list[str]) -> dict[str, Any]:
         """Entries with their content are gone for good; those with an open delivery stay."""
-        dropped = [rfc5322.id_text(message) for message in await self.store.drop([self._id(id) for id in ids])]
+        dropped = [rfc5322.id_text(message) for message in await self.store.drop([message_number(id) for id in ids])]
         return {"deleted": dropped, "left": [id for id in ids if id not in dropped]}
 
     async def log_show(self, id: str) -> dict[str, Any]:
-        entry = await self.store.entry(self._id(id))
+        entry = await self.store.entry(message_number(id))
         if entry is None:
             raise SecondpostError(
                 f"There is no message {id} in the log. It may be older than the Log Retention Period."
@@ -154,7 +155,7 @@ class Operations(Services):
         return present.listed(entry.row) | present.entry(entry, self.worker.policies)
 
     async def log_content(self, id: str) -> str:
-        content = await self.store.content(self._id(id))
+        content = await self.store.content(message_number(id))
         if content is None:
             raise ContentNotKept(f"The content of {id} is not kept (any more); its entry in the log stays.")
         return base64.b64encode(compose.whole(content)).decode()
@@ -168,15 +169,9 @@ class Operations(Services):
 
     # Messages ------------------------------------------------------------------------------------------------------
 
-    def _id(self, text: str) -> int:
-        try:
-            return rfc5322.parse_id(text)
-        except ValueError as error:
-            raise SecondpostError(str(error)) from None
-
     async def messages_resend(self, id: str, recipients: list[str] | None = None, key: str = "") -> dict[str, Any]:
         """A new message that links to the first; what was sent stays as it is. With a `key` only once."""
-        parent = self._id(id)
+        parent = message_number(id)
         entry, content = await self.store.entry(parent), await self.store.content(parent)
         if entry is None or content is None:
             raise ContentNotKept(f"The content of {id} is not kept (any more), so it cannot be sent again.")
@@ -196,10 +191,10 @@ class Operations(Services):
 
     async def messages_try_now(self, id: str) -> dict[str, Any]:
         """What waits for its time is due now. It goes as soon as a connection of its route can take it."""
-        moved = await self.store.hasten(self._id(id), now=self.now())
+        moved = await self.store.hasten(message_number(id), now=self.now())
         if not moved:
             raise SecondpostError(f"Message {id} has no delivery that waits for a later time. Nothing was changed.")
-        await self.store.event("person", at=self.now(), message=self._id(id), text="to be tried now")
+        await self.store.event("person", at=self.now(), message=message_number(id), text="to be tried now")
         return {"due": len(moved)}
 
     async def messages_settle(self, id: str, verdict: str, number: int | None = None) -> dict[str, Any]:
@@ -214,13 +209,13 @@ class Operations(Services):
         self, id: str, numbers: list[int] | None, move: Move, reason: str, *, of: State | None = None
     ) -> tuple[int, ...]:
         now = self.now()
-        moved = await self.store.move(self._id(id), numbers, move, now=now, due=now, reason=reason)
+        moved = await self.store.move(message_number(id), numbers, move, now=now, due=now, reason=reason)
         if not moved:
             state = f" that is {of.value}" if of else " that this can be done to"
             raise SecondpostError(
                 f"Message {id} has no delivery{state} now. Nothing was changed; see: secondpost log show {id}"
             )
-        await self.store.event("person", at=now, message=self._id(id), text=reason)
+        await self.store.event("person", at=now, message=message_number(id), text=reason)
         return moved
 
     async def send(self, **fields: Any) -> dict[str, Any]:
@@ -232,8 +227,8 @@ class Operations(Services):
         self, to: str, connection: str | None = None, plain: bool = False, like_real: bool = False
     ) -> dict[str, Any]:
         """Send a test by one connection, without fallback, or like a real message; tell how it went."""
-        return await self.connections.test(
-            to, connection=connection, plain=plain, like_real=like_real, submit=self.submit
+        return await email_test.send(
+            self.connections, self.submit, to, connection=connection or "", plain=plain, like_real=like_real
         )
 
     async def drill(self, to: str, connection: str | None = None) -> dict[str, Any]:
@@ -257,7 +252,7 @@ class Operations(Services):
         """Connections, roles, routes and rules that people have set, without secrets."""
         return self.misc.out(secrets=False)
 
-    # Suppressions, credentials, keys, database, health ----------------------------------------------------------------
+    # Suppressions, credentials, keys -------------------------------------------------------------------------------
 
     async def suppressions_list(self) -> list[dict[str, Any]]:
         return self.suppressions.show()

@@ -29,6 +29,10 @@ WORDS: dict[str, Standing] = {
     "suppressed": ((State.CANCELLED,), "suppressed"),
     "withdrawn": ((State.CANCELLED,), "cancelled"),
 }
+# What needs most to be known of several deliveries comes first; where none of these is, all are cancelled.
+TELLING = (
+    State.UNCLEAR, State.REJECTED, State.EXPIRED, State.SENDING, State.LEASED, State.WAITING, State.ACCEPTED,
+)  # fmt: skip
 # What lists call them.
 LABELS = {
     "open": "Waiting", "sent": "Sent", "failed": "Failed", "unclear": "Unclear", "blocked": "Blocked",
@@ -69,15 +73,16 @@ def query(filters: Mapping[str, Any]) -> Query:
         error=filters.get("error") or "",
         since=when(filters.get("since")),
         until=when(filters.get("until")),
-        before=_before(filters.get("before")),
+        before=message_number(before) if (before := filters.get("before")) else None,
         oldest_first=bool(filters.get("oldest_first")),
         limit=_limit(filters.get("limit")),
     )
 
 
-def _before(text: str | None) -> int | None:
+def message_number(id: str) -> int:
+    """The number of a message whose id a person gave."""
     try:
-        return rfc5322.parse_id(text) if text else None
+        return rfc5322.parse_id(id)
     except ValueError as error:
         raise SecondpostError(str(error)) from None
 
@@ -142,18 +147,7 @@ def _has(it: LogRow, states: tuple[State, ...], withheld: str) -> bool:
 
 def status(states: Sequence[State]) -> str:
     """One word for a message: what most needs to be known of its deliveries."""
-    for state in (
-        State.UNCLEAR,
-        State.REJECTED,
-        State.EXPIRED,
-        State.SENDING,
-        State.LEASED,
-        State.WAITING,
-        State.ACCEPTED,
-    ):
-        if state in states:
-            return state.value
-    return State.CANCELLED.value
+    return next((state.value for state in TELLING if state in states), State.CANCELLED.value)
 
 
 def entry(entry: LogEntry, policies: Mapping[Priority, Policy]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ Rule: what comes back is believed once, within minutes, and only with the secret
 """
 
 import asyncio
-import hashlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from datetime import datetime, timedelta
 from secondpost.core.outcome import Accepted, Fault
 from secondpost.errors import SecondpostError
 from secondpost.mailers.base import TokenMailer, has_tokens
+from secondpost.service.credentials import digest_of
 from secondpost.service.verification import Verification
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
@@ -45,14 +45,14 @@ class SignIns:
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         await self._forget_old()
         begun = {"connection": name, "verifier": verifier, "until": (self.now() + TIME).isoformat()}
-        await self.store.put(KIND, _digest(state), begun)
+        await self.store.put(KIND, digest_of(state), begun)
         return mailer.sign_in_page(state=state, verifier=verifier, redirect=self.redirect)
 
     async def end(self, state: str, code: str, refused: str = "") -> str:
         """What came back from the page; the connection's name. Raises `SecondpostError` that a person can read."""
-        begun = await self.store.get(KIND, _digest(state))
+        begun = await self.store.get(KIND, digest_of(state))
         if begun is not None:
-            await self.store.delete(KIND, _digest(state))  # it counts once
+            await self.store.delete(KIND, digest_of(state))  # it counts once
         if begun is None or datetime.fromisoformat(begun["until"]) < self.now():
             raise SecondpostError("This sign-in was not begun here, or too long ago. Nothing was changed; begin again.")
         name = str(begun["connection"])
@@ -94,7 +94,3 @@ class SignIns:
             text = f"needs attention: {getattr(outcome, 'reply', '')}"
             await self.store.event("sign-in", at=self.now(), connection=name, text=text)
             await self.verification.verify(name)
-
-
-def _digest(state: str) -> str:
-    return hashlib.sha256(state.encode()).hexdigest()

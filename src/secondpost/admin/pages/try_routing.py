@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from secondpost.admin.pages.routing import LABELS, titles
 from secondpost.admin.visit import Visit
-from secondpost.core import message as rfc5322
 from secondpost.core.facts import Facts
 from secondpost.errors import SecondpostError
+from secondpost.service.present import message_number
 from secondpost.service.routes import logged, pasted
 from secondpost.store.base import Query
 
@@ -44,10 +44,7 @@ async def explain(visit: Visit) -> Response:
 
 
 async def _logged(visit: Visit, id: str) -> Facts:
-    try:
-        number = rfc5322.parse_id(id)
-    except ValueError as error:
-        raise SecondpostError(str(error)) from None
+    number = message_number(id)
     store = visit.operations.store
     rows = await store.page(Query(before=number + 1, limit=1))
     content = await store.content(number)
