@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -165,6 +164,7 @@ WRONG = {
     "a flag that lacks its value": (["-f"], "", 64),
     "a flag behind the addresses": ([TO, "-f", "x"], "", 64),
     "a daemon": (["-bd"], "", 64),
+    "a daemon that looks into its queue": (["-bd", "-q30m"], "", 64),
     "an address with a line end": (["-i", "a@b.example>\r\nRCPT TO:<x@y.example"], "\n", 65),
     "a sender with a line end": (["-i", "-f", "a@b.example>\nDATA", TO], "\n", 65),
     "an address that the gateway does not know as one": (["-i", "a..b@example.com"], "\n", 67),
@@ -190,11 +190,28 @@ def test_a_message_that_is_too_large_is_refused_and_its_writer_is_not_killed(sen
     assert b"larger than" in done.stderr
 
 
+CLOSED = {
+    "input": ("<&-", 0), "output": (">&-", 0), "errors": ("2>&-", 0), "all": ("<&- >&- 2>&-", 0),
+    "all, and nobody to send to": ("<&- >&- 2>&-", 64),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("closed", "code"), CLOSED.values(), ids=CLOSED)
+def test_descriptors_that_a_daemon_has_closed_change_nothing(tmp_path, closed, code):
+    spool, settings = down(tmp_path)
+    words = " ".join([*PROGRAM, "-i", *[TO] * (code == 0)])
+    assert call(["-c", f"{words} {closed}"], "Hello\n", settings=settings, program=["sh"]).returncode == code
+    assert len(list(spool.glob("*.mail"))) == (code == 0)
+
+
 def test_a_file_of_settings_that_cannot_be_read_is_told(tmp_path):
     done = call([TO], "\n", config=tmp_path / "nowhere.toml")
     assert done.returncode == 78
     (tmp_path / "wrong.toml").write_text("[smtp\n")
     assert call([TO], "\n", config=tmp_path / "wrong.toml").returncode == 78
+    (tmp_path / "wrong.toml").write_text('[smtp]\nlisten = 25\nmax_message_bytes = "x"\n')
+    assert call([TO], "\n", config=tmp_path / "wrong.toml").returncode == 78
+    assert call([TO], "\n", settings={"SECONDPOST_SMTP__MAX_MESSAGE_BYTES": "x"}).returncode == 78
 
 
 # ── without a gateway ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -233,9 +250,11 @@ def test_smtp_on_standard_input_is_kept_in_the_spool_too(tmp_path):
         env={"PYTHONPATH": str(ROOT / "src")} | settings,
     )  # fmt: skip
     assert run.stdin is not None
+    assert run.stdout is not None
     run.stdin.write(dialogue.encode())
     run.stdin.flush()
-    time.sleep(1)
+    while not run.stdout.readline().startswith(b"354 "):
+        pass
     said, _ = run.communicate(b"Subject: x\r\n\r\nHello\r\n.\r\nQUIT\r\n", 20)
     assert b"250 2.0.0 Ok: in the spool" in said
     (file,) = spool.glob("*.mail")
@@ -258,6 +277,30 @@ def test_an_address_that_would_be_refused_later_is_refused_before_it_is_spooled(
     spool, settings = down(tmp_path)
     assert call(["a..b@example.com"], "\n", settings=settings).returncode == 65
     assert list(spool.iterdir()) == []
+
+
+HEADS = {
+    "a field": "To: " + ",\n ".join(f"user{number}@example.com" for number in range(5000)),
+    "many fields": f"To: {TO}\n" + "X-A: b\n" * 1500,
+    "a header": f"To: {TO}\nX-A: b\n" + " x\n" * 200_000,
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_a_header_that_would_be_refused_later_is_refused_before_it_is_spooled(tmp_path, head):
+    spool, settings = down(tmp_path)
+    done = call(["-t", "-i"], f"{head}\n\nHello\n", settings=settings, seconds=20)
+    assert (done.returncode, done.stderr.count(b"\n")) == (65, 1)
+    assert list(spool.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write into another's folder")
+def test_what_root_spools_can_be_read_by_the_gateway(tmp_path):
+    spool, settings = down(tmp_path)
+    os.chown(spool, 12345, 12346)
+    assert call([TO], "\n", settings=settings).returncode == 0
+    (file,) = spool.glob("*.mail")
+    assert (file.stat().st_gid, file.stat().st_mode & 0o777) == (12346, 0o640)
 
 
 @pytest.mark.parametrize("after", [0.01, 0.03, 0.05, 0.08, 0.12])

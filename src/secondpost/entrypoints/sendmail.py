@@ -38,6 +38,7 @@ or in the spool folder when the gateway does not run; else with a code of sysexi
 
 def main() -> None:
     """The entry point."""
+    _three_streams()
     try:
         code = run(sys.argv[0].rpartition("/")[2], sys.argv[1:])
     except Stop as stop:
@@ -48,6 +49,14 @@ def main() -> None:
         code = _complain(exits.SOFTWARE, f"failed by a fault of its own ({error!r}). The message was NOT sent.")
     _flush()
     os._exit(code)  # nothing is left to tidy, and 3 ms are saved
+
+
+def _three_streams() -> None:
+    """Daemons call with descriptors closed: what is opened next, such as the way to the gateway, must not get those."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115  # to the end
 
 
 def _complain(code: int, text: str) -> int:

@@ -65,7 +65,7 @@ def _word(call: Call, word: str, left: list[str]) -> None:
                 _set(call, flag, rest or left.pop())
             return
         if flag in _ATTACHED:
-            call.mode = "flush" if flag == "q" else call.mode
+            call.mode = "flush" if flag == "q" and call.mode == "send" else call.mode
             return
         if flag not in _BARE:
             raise Stop(USAGE, f"unknown option -{flag} in {word!r}. See secondpost-sendmail --help.")

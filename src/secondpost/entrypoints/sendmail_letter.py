@@ -15,6 +15,7 @@ _RESENT = (b"resent-to", b"resent-cc", b"resent-bcc")
 _HIDDEN = (b"bcc", b"resent-bcc")
 _ADDRESSED = (b"from", b"sender", b"reply-to", b"to", b"cc")
 _DEPTH = 10  # of aliases that lead to aliases
+_HEAD = 262_144  # bytes of a header: the gateway takes no more
 Field = tuple[bytes, bytes]  # its name in lower case; all its lines, with LF
 
 
@@ -62,24 +63,33 @@ def write(call: Call, data: bytes, caller: Caller) -> Letter:
 
 
 def _taken_apart(data: bytes) -> tuple[list[Field], bytes]:
-    """Header fields and body, with LF. The header ends at an empty line, or before a line that is no field."""
+    """Header fields and body, with LF. The header ends at an empty line, or before a line that is no field.
+
+    Raises `Stop` for a header that the gateway would not take.
+    """
     data = data.replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r\n", b"\n")  # twice: some write CR CR LF
-    fields: list[Field] = []
+    fields: list[tuple[bytes, list[bytes]]] = []
     position = 0
     while position < len(data):
+        if position > _HEAD:
+            raise Stop(DATA, f"The header is larger than {_HEAD} bytes. Nothing was sent; shorten it.")
         end = data.find(b"\n", position)
         end = len(data) if end < 0 else end
         line = data[position:end]
         if not line:
-            return fields, data[end + 1 :]
+            return _joined(fields), data[end + 1 :]
         if line[:1] in (b" ", b"\t") and fields:
-            fields[-1] = fields[-1][0], fields[-1][1] + b"\n" + _one_line(line)
+            fields[-1][1].append(_one_line(line))
         elif name := _name(line):
-            fields.append((name, _one_line(line)))
+            fields.append((name, [_one_line(line)]))
         elif position or not line.startswith((b"From ", b">From ")):  # the first line of an mbox
             break
         position = end + 1
-    return fields, data[position:]
+    return _joined(fields), data[position:]
+
+
+def _joined(fields: list[tuple[bytes, list[bytes]]]) -> list[Field]:
+    return [(name, b"\n".join(lines)) for name, lines in fields]
 
 
 def _one_line(line: bytes) -> bytes:

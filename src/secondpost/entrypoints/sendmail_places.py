@@ -33,12 +33,15 @@ def find(environ: "Mapping[str, str]") -> Places:
     """Raises `Stop` when a file that the environment names cannot be used."""
     settings = _from_file(environ) | _from_environment(environ)
     data = settings.get("data_dir", "")
-    return Places(
-        _path(settings.get("socket"), data and f"{data}/sendmail.sock", SOCKET),
-        _server(settings.get("listen", "")),
-        _path(settings.get("spool"), data and f"{data}/spool", SPOOL),
-        int(settings.get("limit") or LIMIT),
-    )
+    try:
+        return Places(
+            _path(settings.get("socket"), data and f"{data}/sendmail.sock", SOCKET),
+            _server(settings.get("listen", "")),
+            _path(settings.get("spool"), data and f"{data}/spool", SPOOL),
+            int(settings.get("limit") or LIMIT),
+        )
+    except (ValueError, TypeError) as error:
+        raise Stop(CONFIG, f"A setting of [smtp] is not right: {error}. Nothing was sent.") from None
 
 
 def _path(given: str | None, in_data: str, usual: str) -> str:

@@ -153,11 +153,13 @@ def spool(letter: Letter, places: Places, reason: str, *, asked: bool = False) -
 
 
 def _check(letter: Letter) -> None:
-    """Whom the gateway will not take from the spool is refused now, while the caller can be told."""
-    from secondpost.core import address  # only here: it costs 5 ms
+    """What the gateway will not take from the spool is refused now, while the caller can be told."""
+    from secondpost.core import address, fields  # only here: it costs 5 ms
+    from secondpost.errors import Refusal
 
     try:
         for text in filter(None, (letter.sender, *letter.recipients)):
             address.parse(text)
-    except ValueError as error:
+        fields.check_head(fields.split(letter.content)[0])
+    except (ValueError, Refusal) as error:
         raise Stop(exits.DATA, f"{error} Nothing was sent to anybody.") from None
