@@ -10,7 +10,15 @@ from flask import Flask
 
 import secondpost
 from secondpost import testing
-from secondpost.contrib.flask import EmailMessage, EmailMultiAlternatives, Mail, Message, settings
+from secondpost.contrib.flask import (
+    Attachment,
+    EmailMessage,
+    EmailMultiAlternatives,
+    Mail,
+    Message,
+    email_dispatched,
+    settings,
+)
 from tests.provider import HOST, Provider
 
 CONFIG: dict[str, Any] = {
@@ -68,6 +76,28 @@ def test_as_flask_mail(mail, outbox):
         Message("Four", ["a@example.net"], body="Hello").send(connection)
     assert [it.subject for it in outbox] == ["Hi", "Two", "Three", "Four"]
     assert outbox[1].sender == "desk@example.com"
+
+
+def test_attachments_and_the_signal_of_flask_mail(mail, outbox):
+    seen: list[Any] = []
+
+    def note(message, app):
+        seen.append((message.subject, app.name))
+
+    with email_dispatched.connected_to(note):
+        files = [Attachment("a.txt", "text/plain", "words"), ("b.bin", b"x")]
+        mail.send(Message("Hi", ["a@example.net"], body="Hello", attachments=files))
+    assert seen == [("Hi", "shop")]
+    assert [part.get_filename() for part in outbox[0].message.iter_attachments()] == ["a.txt", "b.bin"]
+
+
+def test_a_connection_of_flask_mailman_is_opened_and_closed_by_hand(mail, outbox):
+    connection = mail.get_connection()
+    connection.open()
+    EmailMessage("One", "Hello", to=["a@example.net"], connection=connection).send()
+    connection.send_messages([EmailMessage("Two", "Hello", to=["a@example.net"])])
+    connection.close()
+    assert [it.subject for it in outbox] == ["One", "Two"]
 
 
 def test_as_flask_mailman(mail, outbox, tmp_path):

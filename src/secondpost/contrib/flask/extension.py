@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
 
+from blinker import NamedSignal
 from flask import Flask, current_app, has_app_context
 
 from secondpost import blocking
@@ -20,6 +21,7 @@ from secondpost.library.result import Result
 
 logger = logging.getLogger(__name__)
 
+email_dispatched = NamedSignal("email-dispatched")  # Flask-Mail's: sent or suppressed; with the message, and `app`
 KEPT = 1000  # messages that were not sent: an app may run for long with sending suppressed
 
 _recorded: ContextVar[tuple[list[Any], ...]] = ContextVar("secondpost recorded", default=())
@@ -30,7 +32,8 @@ class State:
 
     default_charset, use_localtime, ascii_attachments = "utf-8", False, False
 
-    def __init__(self, read: settings.Settings) -> None:
+    def __init__(self, read: settings.Settings, app: Flask) -> None:
+        self._app = app
         self.post = blocking.open(**read.post)
         self.default_sender, self.suppress = read.sender or None, read.suppress
         self.outbox: list[Any] = []  # what was not sent because sending is suppressed
@@ -40,13 +43,15 @@ class State:
         for recorded in _recorded.get():
             recorded.append(message)
         ready, parts = handed(message)
+        result = None
         if self.suppress:
             self.outbox.append(message)
             del self.outbox[:-KEPT]
-            return None
-        result = self.post.send(ready, **parts) if ready is not None else self.post.send(**parts)
-        if result.is_lost:
-            result.check()
+        else:
+            result = self.post.send(ready, **parts) if ready is not None else self.post.send(**parts)
+            if result.is_lost:
+                result.check()
+        email_dispatched.send(message, app=self._app)
         return result
 
     def get_connection(self, backend: Any = None, fail_silently: bool = False, **others: Any) -> "Connection":
@@ -59,6 +64,13 @@ class Connection:
 
     def __init__(self, state: State, *, fail_silently: bool = False) -> None:
         self._state, self._fail_silently = state, fail_silently
+
+    def open(self) -> bool:
+        """Nothing to do: sessions are kept by the post."""
+        return False
+
+    def close(self) -> None:
+        """Nothing to do either."""
 
     def send(self, message: Any, envelope_from: str | None = None) -> Result | None:
         refuse(envelope_from=envelope_from)
@@ -87,7 +99,7 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Sessions are kept by the post."""
+        self.close()
 
 
 class Mail:
@@ -100,7 +112,7 @@ class Mail:
 
     def init_app(self, app: Flask) -> State:
         """Raises `ConfigError` for a configuration that is wrong."""
-        state = State(settings.read(app.config, testing=app.testing))
+        state = State(settings.read(app.config, testing=app.testing), app)
         for name in ("secondpost", "mail", "mailman"):  # other extensions look for these
             app.extensions[name] = state
         return state

@@ -6,7 +6,7 @@ Rule: what cannot be done is refused, not dropped.
 from collections.abc import Iterable, Mapping, Sequence
 from mimetypes import guess_type
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import current_app
 
@@ -35,6 +35,16 @@ class _Common:
         return {"priority": self.priority, "tags": self.tags, "metadata": self.metadata, "key": self.key}
 
 
+class Attachment(NamedTuple):
+    """As Flask-Mail's."""
+
+    filename: str | None = None
+    content_type: str | None = None
+    data: str | bytes | None = None
+    disposition: str | None = None
+    headers: Mapping[str, str] | None = None
+
+
 class Message(_Common):
     """As Flask-Mail's."""
 
@@ -52,7 +62,16 @@ class Message(_Common):
         self.recipients, self.cc, self.bcc = list(recipients or ()), list(cc or ()), list(bcc or ())
         self.sender, self.reply_to = sender, reply_to
         self.extra_headers = dict(extra_headers or {})
-        self.attachments = list(attachments or ())
+        self.attachments: list[Any] = []
+        for it in attachments or ():
+            self._add(it)
+
+    def _add(self, it: Any) -> None:
+        """An attachment of Flask-Mail's shape, or one as `secondpost.Post.send` takes it."""
+        if hasattr(it, "disposition"):
+            self.attach(it.filename, it.content_type, it.data, it.disposition, it.headers)
+        else:
+            self.attachments.append(it)
 
     def add_recipient(self, recipient: Person) -> None:
         self.recipients.append(recipient)
@@ -158,11 +177,9 @@ def handed(message: Any) -> tuple[Any, dict[str, Any]]:
 
 def _taken_over(theirs: Any) -> Message:
     """Flask-Mail's message as ours: what theirs writes is not always a message, and hides line breaks."""
-    made = Message(
+    return Message(
         theirs.subject, theirs.recipients, theirs.body, alts=theirs.alts, sender=theirs.sender, cc=theirs.cc,
-        bcc=theirs.bcc, reply_to=theirs.reply_to, date=theirs.date, charset=theirs.charset,
-        extra_headers=theirs.extra_headers, mail_options=theirs.mail_options, rcpt_options=theirs.rcpt_options,
+        bcc=theirs.bcc, attachments=theirs.attachments, reply_to=theirs.reply_to, date=theirs.date,
+        charset=theirs.charset, extra_headers=theirs.extra_headers, mail_options=theirs.mail_options,
+        rcpt_options=theirs.rcpt_options,
     )  # fmt: skip
-    for it in theirs.attachments:
-        made.attach(it.filename, it.content_type, it.data, it.disposition, it.headers)
-    return made
