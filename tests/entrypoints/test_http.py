@@ -9,6 +9,7 @@ import pytest
 
 from secondpost.core.connection import Connection
 from secondpost.core.priority import DEFAULTS
+from secondpost.entrypoints import http_protocol
 from secondpost.entrypoints.http import HttpListener, Pages
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.errors import ConfigError, StoreUnavailable
@@ -59,6 +60,15 @@ def get(port):
 
 async def test_alive(get):
     assert await get("/healthz") == (200, "alive\n")
+
+
+@pytest.mark.parametrize("begin", [b"", b"GET / HTTP/1.1\r\nA: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /"])
+async def test_a_header_that_never_ends_does_not_hold_a_connection(port, begin, monkeypatch):
+    monkeypatch.setattr(http_protocol, "PATIENCE", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(begin)
+    await asyncio.wait_for(reader.read(), 4)  # the end; uvicorn's own patience, between two requests, is 5 seconds
+    writer.close()
 
 
 TRAILER = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: "

@@ -12,6 +12,7 @@ from secondpost.entrypoints.http_api.problems import Problem
 
 MEMORY = 192 << 20  # bytes of bodies that are being read or worked on
 PATIENCE = 60.0  # seconds without a byte
+LONGEST = 600.0  # seconds for all of it: a byte now and then is no upload
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class Intake:
     limit: int
     memory: int = MEMORY
     patience: float = PATIENCE
+    longest: float = LONGEST
     _taken: int = 0
 
     async def read(self, request: Request) -> "Body":
@@ -42,14 +44,12 @@ class Intake:
     async def _fill(self, body: "Body", request: Request, most: int) -> None:
         stream = request.stream()
         try:
-            while True:
-                chunk = await asyncio.wait_for(anext(stream, None), self.patience)
-                if chunk is None:
-                    return
-                self._take(len(chunk))
-                body.content += chunk
-                if len(body.content) > most:
-                    raise self._too_large()
+            async with asyncio.timeout(self.longest):
+                while (chunk := await asyncio.wait_for(anext(stream, None), self.patience)) is not None:
+                    self._take(len(chunk))
+                    body.content += chunk
+                    if len(body.content) > most:
+                        raise self._too_large()
         except TimeoutError:
             raise Problem(408, "The body did not come in time. Nothing was stored; send it again.") from None
         except ClientDisconnect:
