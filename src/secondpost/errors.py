@@ -21,14 +21,24 @@ SecondpostError
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from secondpost.library.result import Result
 
 
 class SecondpostError(Exception):
-    """The root of all errors that Secondpost raises on purpose."""
+    """The root of all errors that Secondpost raises on purpose. Task queues and pools of processes pickle them."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[SecondpostError], told: tuple[Any, ...], facts: dict[str, Any]) -> SecondpostError:
+    """An error from another process, as it was there."""
+    error = kind.__new__(kind, *told)
+    error.__dict__.update(facts)
+    return error
 
 
 class ConfigError(SecondpostError):

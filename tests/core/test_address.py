@@ -12,6 +12,7 @@ from secondpost.core.address import (
     allowed,
     domain_of,
     is_pattern,
+    once,
     parse,
     same,
 )
@@ -199,6 +200,11 @@ def test_a_sender_must_fit_a_pattern(pattern, fits, fits_not):
 def test_nothing_fits_no_pattern(local, domain):
     assume(domain)
     assert not allowed(f"{local}@{domain}", [])
+
+
+def test_a_mailbox_is_once_what_the_case_of_its_domain_is():
+    written = ["a@example.com", "b@example.com", "a@Example.com", "A@example.com", "a@example.com"]
+    assert once(written) == ("a@example.com", "b@example.com", "A@example.com")
 
 
 @pytest.mark.parametrize("text", ["*", "example.com", "@example.com", "*@example.com", "*.example.com", "a@b.com"])

@@ -84,6 +84,59 @@ def test_parts(post, subject, name, text, html, header, filename, kind, tag, key
     assert files == [b"x"] or kind.startswith("text/")
 
 
+WRONG_TYPES: tuple[dict[str, Any], ...] = (
+    {"to": [None]}, {"to": [("Anna", "anna@example.net")]}, {"subject": None}, {"text": b"x"}, {"html": None},
+    {"headers": {"X-A": 5}}, {"key": 5}, {"metadata": {"a": 1}}, {"text": "a\0b"}, {"html": "a\0b"},
+    {"attachments": ["/etc/hostname"]}, {"attachments": [("a.txt", "text")]}, {"attachments": [EmailMessage()]},
+    {"attachments": [{"filename": "a", "content": b"", "mimetype": "a/b"}]},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", WRONG_TYPES)
+def test_a_part_of_another_type_is_refused_like_any_other_fault(post, parts):
+    assert post(**{"to": "anna@example.net", "text": "Hello"} | parts) is None
+
+
+def test_a_message_of_another_type_is_refused(post):
+    for message in ("From: a@example.com\nTo: b@example.net\n\nx", b"From: a@example.com\nTo: b@example.net\n\n\0"):
+        assert post(message) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "written"),
+    [
+        ("mail.eml", "", "application/octet-stream"),
+        ("a.csv", "text/csv; charset=iso-8859-1", 'text/csv; charset="iso-8859-1"'),
+        ("a.ics", 'text/calendar;method=REQUEST; charset="utf-8"', 'text/calendar; method="REQUEST"; charset="utf-8"'),
+        ("a.ics", "text/calendar; method=A\r\nBcc: e@example.net", None),
+        ("a.ics", "text/calendar; method", None),
+        ("mail.eml", "message/rfc822", None),
+    ],
+)
+def test_a_file_has_the_type_that_was_given_with_its_parameters(post, name, kind, written):
+    sent = post(to="anna@example.net", text="x", attachments=[(name, b"x", kind)])
+    assert (sent and next(sent.message.iter_attachments())["Content-Type"]) == written
+
+
+def test_fields_that_were_set_as_plain_text_get_an_encoding(post):
+    message = MIMEText("Grüße", "plain", "utf-8")
+    message["From"], message["To"], message["Subject"] = "Jörg <j@example.com>", "Jürgen <anna@example.net>", "Grüße"
+    sent = post(message)
+    assert sent.content.isascii()
+    assert (str(sent.message["From"]), sent.subject, sent.to) == (
+        "Jörg <j@example.com>", "Grüße", ("anna@example.net",),
+    )  # fmt: skip
+
+
+def test_a_message_to_an_international_address_is_written_in_utf8(post):
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "shop@example.com", "Jörg <jörg@bücher.example>", "Grüße"
+    message.set_content("Hello")
+    sent = post(message)
+    assert sent.to == ("jörg@bücher.example",)
+    assert "To: Jörg <jörg@bücher.example>\r\nSubject: Grüße\r\n".encode() in sent.content
+
+
 @settings(max_examples=300, deadline=None)
 @given(subject=TEXT, value=TEXT, filename=TEXT, elder=st.booleans(), encoded=st.booleans())
 def test_ready_messages(post, subject, value, filename, elder, encoded):

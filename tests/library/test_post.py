@@ -1,7 +1,9 @@
 """The library sends now by the first connection that can, tells what became of it, and never sends twice by itself."""
 
 import asyncio
+import copy
 import os
+import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ import pytest
 
 import secondpost
 from secondpost import blocking
+from secondpost.errors import Fault
 from tests.provider import Provider, hang_up, say, silence
 
 SRC = str(Path(__file__).parents[2] / "src")
@@ -53,6 +56,23 @@ async def test_when_the_primary_is_down_the_backup_carries_it(post, primary, bac
     assert (result.accepted, result.connection) == (True, "two")
     assert [attempt.connection for attempt in result.attempts] == ["one", "two"]
     assert taken(primary, backup) == [0, 1]
+
+
+async def test_results_and_errors_can_be_handed_to_another_process(post, primary, backup):
+    result = await post.send(**PARTS)
+    assert pickle.loads(pickle.dumps(result)) == copy.deepcopy(result) == result
+    primary.refuse()
+    backup.refuse()
+    nobody = await post.send(**PARTS)
+    told = [
+        secondpost.NotAccepted("Nobody has it.", nobody),
+        secondpost.Malformed([Fault("to", "It is wrong.")]),
+        secondpost.IdempotencyConflict("k"),
+        secondpost.ConfigError("No."),
+    ]
+    for error in told:
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 async def test_a_lost_answer_is_unclear_and_the_backup_does_not_get_it(post, primary, backup):

@@ -4,7 +4,7 @@ Rule: what `parse` returns can stand between < and > on the wire: it has no line
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 LOCAL_LIMIT = 64  # octets, RFC 5321 section 4.5.3.1.1
@@ -71,6 +71,15 @@ def parse(text: str) -> Address:
     if match and match.end(1) <= LOCAL_LIMIT and len(text) <= TOTAL_LIMIT:
         return Address(match[1], match[2])
     return _parse(text)
+
+
+def once(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each mailbox once, as it was written first. The case of a domain makes no other mailbox."""
+    found: dict[str, str] = {}
+    for text in texts:
+        local, sign, domain = text.rpartition("@")
+        found.setdefault(local + sign + domain.lower(), text)
+    return tuple(found.values())
 
 
 def domain_of(text: str) -> str:

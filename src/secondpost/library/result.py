@@ -123,7 +123,7 @@ def told(id: str, recipients: Sequence[Recipient], attempts: Sequence[Attempt] =
     return Result(
         id=id,
         state=next(state for state in WORST if state in states),
-        recipients=MappingProxyType({it.address: it for it in recipients}),
+        recipients={it.address: it for it in recipients},
         attempts=tuple(attempts),
         connection=next((it.connection for it in reversed(recipients) if it.state == "accepted"), ""),
     )

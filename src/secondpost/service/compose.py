@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
+from secondpost.core import address
 from secondpost.core import message as rfc5322
 from secondpost.core.fields import FIELD
 from secondpost.core.message import Message
@@ -76,7 +77,7 @@ def _boxes(check: form.Check, **listed: Sequence[str]) -> dict[str, list[Mailbox
 
 
 def _envelope(boxes: Mapping[str, list[Mailbox]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([box for name in ("to", "cc", "bcc") for _, box in boxes[name]]))
+    return address.once([box for name in ("to", "cc", "bcc") for _, box in boxes[name]])
 
 
 def _own(check: form.Check, subject: str, headers: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -89,7 +90,7 @@ def _own(check: form.Check, subject: str, headers: Sequence[tuple[str, str]]) ->
 def _files(check: form.Check, attachments: Sequence[Mapping[str, str]], **prose: str) -> list[Attachment]:
     for name, long in prose.items():
         check(form.prose, name, long, default="")
-    wrong = Attachment(b"", "text", "plain", "", "")
+    wrong = Attachment(b"", "text", "plain", "", "", {})
     return [
         check(form.attachment, f"attachments[{number}]", attachment, default=wrong)
         for number, attachment in enumerate(attachments)
@@ -143,20 +144,21 @@ def _built(text: str, html: str, files: Sequence[Attachment]) -> EmailMessage:
             cid = f"<{file.inline}>" if file.inline else None
             built.add_attachment(
                 file.content, maintype=file.main, subtype=file.sub, filename=file.filename, cid=cid,
-                params=_alphabet(file),
+                params=_parameters(file),
             )  # fmt: skip
     return built
 
 
-def _alphabet(file: Attachment) -> dict[str, str] | None:
+def _parameters(file: Attachment) -> dict[str, str]:
     """Text beyond ASCII says that it is UTF-8, where it is: readers would take it for something else."""
-    if file.main != "text" or file.content.isascii():
-        return None
+    given = dict(file.parameters)
+    if file.main != "text" or file.content.isascii() or "charset" in given:
+        return given
     try:
         file.content.decode()
     except UnicodeDecodeError:
-        return None
-    return {"charset": "utf-8"}
+        return given
+    return given | {"charset": "utf-8"}
 
 
 def _show(built: EmailMessage, file: Attachment) -> None:
@@ -167,13 +169,14 @@ def _show(built: EmailMessage, file: Attachment) -> None:
     assert isinstance(holder, EmailMessage)
     holder.add_related(
         file.content, maintype=file.main, subtype=file.sub, filename=file.filename, cid=f"<{file.inline}>",
-        disposition="inline",
+        disposition="inline", params=_parameters(file),
     )  # fmt: skip
 
 
 def _serialize(fields: Sequence[tuple[str, str]], built: EmailMessage) -> bytes:
     content = "".join([f"{name}: {value}\r\n" for name, value in fields]).encode() + built.as_bytes()
     head, _ = rfc5322.split(content)
+    rfc5322.check_head(head)
     meant = [name.lower() for name in (*[name for name, _ in fields], *built.keys())]
     found = [name.decode().lower() for name, _ in FIELD.findall(b"\n" + head)]
     if meant != found:

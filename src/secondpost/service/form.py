@@ -21,6 +21,7 @@ FORBIDDEN = dict.fromkeys((*range(32), 0x7F, 0x85, 0x2028, 0x2029))
 LINE = 900  # characters of one value; with its name it fits the 998 of RFC 5322 section 2.1.1
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,76}")
 _TYPE = re.compile(r"(?!multipart/|message/)[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}")
+_PARAMETER = re.compile(r';[ \t]*([A-Za-z0-9-]{1,40})=("[ !#-\[\]-~]{0,200}"|[A-Za-z0-9!#$&^_.+-]{1,200})[ \t]*')
 _CONTENT_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}")
 # What has a part of its own, what this program or the way writes, and what it reads itself.
 _RESERVED = re.compile(
@@ -38,6 +39,7 @@ class Attachment(NamedTuple):
     sub: str
     filename: str
     inline: str
+    parameters: Mapping[str, str]
 
 
 class Check:
@@ -69,16 +71,20 @@ def wrong(field: str, text: str, code: int = 550, status: str = "5.6.0") -> Malf
 
 def line(field: str, text: str, limit: int = LINE) -> str:
     """A value that stays in one line."""
+    prose(field, text)
     if text.translate(FORBIDDEN) != text:
         raise wrong(field, f"The {field} contains a line break or a control character.")
     if len(text) > limit:
         raise wrong(field, f"The {field} is longer than {limit} characters.")
-    prose(field, text)
     return text
 
 
 def prose(field: str, text: str) -> str:
-    """Text of any length that can be written at all: half of a surrogate pair is no character."""
+    """Text of any length that can be written at all: half of a surrogate pair is no character, and no mail has NULs."""
+    if not isinstance(text, str):
+        raise wrong(field, f"The {field} has to be a str, not {type(text).__name__}.")
+    if "\0" in text:
+        raise wrong(field, f"The {field} contains a NUL, a control character that no mail may have.")
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -140,15 +146,29 @@ def attachment(field: str, given: Mapping[str, str]) -> Attachment:
     check = Check()
     name = check(line, f"{field}.filename", given.get("filename") or "attachment", default="attachment")
     content = check(_base64, f"{field}.content", given.get("content") or "", default=b"")
-    kind = given.get("content_type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
-    if not _TYPE.fullmatch(kind):
-        check.note(f"{field}.content_type", f"{kind[:80]!r} is not a content type such as image/png.")
+    asked = given.get("content_type") or _guessed(name)
+    kind, parameters = check(_kind, f"{field}.content_type", asked, default=("", dict[str, str]()))
     inline = (given.get("content_id") or "").removeprefix("cid:").removeprefix("<").removesuffix(">")
     if inline and not _CONTENT_ID.fullmatch(inline):
         check.note(f"{field}.content_id", f"{inline[:80]!r} is not a Content-ID such as logo@example.com.")
     check.done()
     main, _, sub = kind.partition("/")
-    return Attachment(content, main, sub, name, inline)
+    return Attachment(content, main, sub, name, inline, parameters)
+
+
+def _guessed(name: str) -> str:
+    """By the name. A message is attached as a file: it goes as it is."""
+    kind = mimetypes.guess_type(name)[0] or ""
+    return kind if _TYPE.fullmatch(kind) else "application/octet-stream"
+
+
+def _kind(field: str, text: str) -> tuple[str, dict[str, str]]:
+    """`text/calendar; method=REQUEST`, taken apart."""
+    kind, semicolon, rest = line(field, text).partition(";")
+    kind, rest = kind.strip(), semicolon + rest
+    if not _TYPE.fullmatch(kind) or _PARAMETER.sub("", rest):
+        raise wrong(field, f"{text[:80]!r} is not the content type of a file, such as image/png.")
+    return kind, {name.lower(): value.strip('"') for name, value in _PARAMETER.findall(rest)}
 
 
 def _base64(field: str, text: str) -> bytes:

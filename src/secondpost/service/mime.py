@@ -9,15 +9,37 @@ import re
 from email.generator import BytesGenerator
 from email.header import Header
 from email.message import Message
-from email.policy import SMTP, Policy, compat32
+from email.policy import EmailPolicy, Policy, compat32
+from email.utils import getaddresses
 from io import BytesIO
+from typing import Any
 
 from secondpost.core.message import crlf
 from secondpost.errors import Refusal
 
-GIVEN = SMTP.clone(max_line_length=998)  # what others have built, and may have signed, keeps its encoding
+
+class Given(EmailPolicy):
+    """What others have built, and may have signed, keeps its encoding; what they set as plain text gets one."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if not hasattr(value, "fold") and _is_wide(value):
+            value = self.header_factory(name, value)
+        return super().fold_binary(name, value)
+
+
+def _is_wide(value: str) -> bool:
+    """Whether it has characters beyond ASCII; bytes of an alphabet that nobody knows are none."""
+    try:
+        return not value.isascii() and bool(value.encode())
+    except UnicodeEncodeError:
+        return False
+
+
+GIVEN = Given(linesep="\r\n", max_line_length=998)
+WIDE = GIVEN.clone(utf8=True)  # an address beyond ASCII cannot be written otherwise (RFC 6532)
 ELDER = compat32.clone(linesep="\r\n")
 
+_NAMING = ("From", "Sender", "To", "Cc", "Bcc", "Reply-To")
 _FIELD = re.compile(rb"[!-9;-~]+:[^\r\n\0]*\r\n(?:[ \t]+[^\s\0][^\r\n\0]*\r\n)*")
 
 
@@ -30,7 +52,7 @@ def content_of(message: Message, *, key: str = "") -> bytes:
     try:
         if key:
             bound(message, key)
-        policy = ELDER if _is_elder(message) else GIVEN
+        policy = _policy(message)
         _check(message, policy)
         return crlf(_flat(message, policy))
     except Refusal:
@@ -56,6 +78,13 @@ def bound(message: Message, key: str) -> None:
     for number, part in enumerate(parts):
         if part.get_content_maintype() == "multipart" and part.get_boundary() is None:
             part.set_boundary(f"=_{seed}_{number}")
+
+
+def _policy(message: Message) -> Policy:
+    if _is_elder(message):
+        return ELDER
+    named = [str(value) for name in _NAMING for value in message.get_all(name, ())]
+    return WIDE if any(_is_wide(address) for _, address in getaddresses(named)) else GIVEN
 
 
 def _is_elder(message: Message) -> bool:
