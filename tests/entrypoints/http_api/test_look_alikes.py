@@ -1,9 +1,11 @@
 """Providers' own SDKs, unmodified but for the base URL, send through us and understand our refusals."""
 
 import base64
+import json
 from email import message_from_bytes
 from email.policy import SMTP
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import boto3
@@ -277,6 +279,57 @@ async def test_mailguns_client_is_told_what_cannot_be(api, name, value):
 
 
 # All ------------------------------------------------------------------------------------------------------------------
+
+SENDGRID: dict[str, Any] = {
+    "personalizations": [{"to": [{"email": "a@example.net"}]}], "from": {"email": "s@example.com"},
+    "content": [{"type": "text/plain", "value": "x"}],
+}  # fmt: skip
+POSTMARK = {"From": "s@example.com", "To": "a@example.net", "TextBody": "x"}
+RESEND = {"from": "s@example.com", "to": "a@example.net", "text": "x"}
+TWICE = [{"Name": "X-A", "Value": "1"}, {"Name": "X-A", "Value": "2"}]
+MAILGUN = "/v3/example.com/messages"
+URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
+ODD: list[tuple[str, str, dict[str, str]]] = [
+    (MAILGUN, '["a"]', {}),
+    (MAILGUN, "[", {}),
+    (f"{MAILGUN}.mime", '[["to"]]', {}),
+    (MAILGUN, "x", {"Content-Type": "multipart/form-data"}),
+    (MAILGUN, "&".join(["to=a@example.net"] * 3000), URLENCODED),
+    (MAILGUN, "from=s@example.com&from=t@example.com&to=a@example.net&text=x", URLENCODED),
+    (MAILGUN, "from=s@example.com&to=a@example.net&text=x&h:X-A=1&h:X-A=2", URLENCODED),
+    ("/v3/mail/send", json.dumps(SENDGRID | {"send_at": 10**18}), {}),
+    ("/v3/mail/send", json.dumps(SENDGRID | {"send_at": -(10**18)}), {}),
+    ("/v3/mail/send", json.dumps(SENDGRID | {"content": SENDGRID["content"] * 2}), {}),
+    ("/v3/mail/send", json.dumps(SENDGRID | {"template_id": "d-1"}), {}),
+    ("/email", json.dumps(POSTMARK | {"Headers": TWICE}), {}),
+    ("/email", '{"From": NaN}', {}),
+    ("/email/batch", json.dumps({"Messages": [POSTMARK]}), {}),
+    ("/emails", json.dumps(RESEND | {"topic_id": "x"}), {}),
+    ("/emails", json.dumps(RESEND | {"attachments": [{"content": [256]}]}), {}),
+    ("/emails", "[" * 10_000, {}),
+]
+
+
+async def test_no_odd_request_is_taken_for_a_fault_of_ours_or_taken_in_part(api):
+    basic = aiohttp.encode_basic_auth("api", api.key)
+    for path, body, more in ODD:
+        headers = {"X-Postmark-Server-Token": api.key} | ({"Authorization": basic} if path.startswith(MAILGUN) else {})
+        answer = await api.post(path, data=body, headers=headers | more)
+        assert answer.status in {400, 422}, (path, body[:80], answer.text)
+    assert await api.stored() == []
+
+
+async def test_a_feature_that_only_the_provider_has_is_named(api):
+    answer = await api.post("/v3/mail/send", json=SENDGRID | {"template_id": "d-1"})
+    assert answer.data["errors"] == [
+        {"field": "template_id", "message": "It is not available through Secondpost. Nothing was sent.", "help": None}
+    ]
+
+
+async def test_a_file_as_nodes_buffer_is_taken(api):
+    file = {"filename": "a.txt", "content": {"type": "Buffer", "data": list(b"file")}}
+    assert (await api.post("/emails", json=RESEND | {"attachments": [file]})).status == 200
+    assert [part.get_content() for part in (await parsed(api)).iter_attachments()] == ["file"]
 
 
 async def test_no_look_alike_opens_without_a_key_or_without_the_scope(api):

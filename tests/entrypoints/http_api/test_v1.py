@@ -14,10 +14,12 @@ import pytest
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from secondpost.core import message as rfc5322
 from secondpost.entrypoints import http_api
 from secondpost.entrypoints.http_api import letters
+from secondpost.entrypoints.http_api.intake import Intake
 from secondpost.entrypoints.http_api.letters import Asked
 from secondpost.entrypoints.http_api.problems import Problem
 from secondpost.entrypoints.http_api.v1 import read
@@ -187,6 +189,33 @@ async def test_a_batch_has_a_key_for_each_of_its_messages(api):
     assert len(await api.stored()) == 2
 
 
+async def test_a_retry_is_the_same_message_though_each_try_has_a_trace_of_its_own(api):
+    tries = [f"00-0af7651916cd43dd8448eb211c80319c-{span:016x}-01" for span in (1, 2)]
+    sent = [
+        await api.post("/v1/messages", json=FORM, headers={"Idempotency-Key": "k", "traceparent": trace})
+        for trace in tries
+    ]
+    assert [answer.data.get("duplicate") for answer in sent] == [False, True]
+    shown = (await api.get(f"/v1/messages/{sent[0].data['id']}")).data
+    assert shown["metadata"] == {"traceparent": tries[0]}
+
+
+async def test_long_keys_of_batches_that_begin_alike_are_different_keys(api):
+    for end in "ab":
+        sent = {"json": {"messages": [FORM]}, "headers": {"Idempotency-Key": "x" * 195 + end * 5}}
+        answer = await api.post("/v1/messages/batch", **sent)
+        assert answer.data["messages"][0]["duplicate"] is False
+    assert len(await api.stored()) == 2
+
+
+async def test_a_mailbox_that_is_named_twice_gets_one_copy(api):
+    await api.post("/v1/messages", json=FORM | {"cc": ["anna@EXAMPLE.net", "Anna@example.net"]})
+    written = {"Content-Type": "Message/RFC822", "Secondpost-Rcpt-To": "anna@example.net, anna@EXAMPLE.net"}
+    await api.post("/v1/messages/raw", data=RAW, headers=written)
+    stored = {row.recipients for row in await api.stored()}
+    assert stored == {("anna@example.net", "Anna@example.net"), ("anna@example.net",)}
+
+
 @pytest.mark.parametrize("key", ["x" * 201])
 async def test_a_key_that_cannot_be_kept_is_refused(api, key):
     answer = await api.post("/v1/messages", json=FORM, headers={"Idempotency-Key": key})
@@ -194,6 +223,18 @@ async def test_a_key_that_cannot_be_kept_is_refused(api, key):
 
 
 # What is too much -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limits", [{"patience": 0.05}, {"longest": 0.1}])
+async def test_a_body_that_takes_too_long_is_refused_and_nothing_is_kept_of_it(limits):
+    async def receive():
+        await asyncio.sleep(1 if "patience" in limits else 0.01)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    intake = Intake(1_000_000, **limits)
+    with pytest.raises(Problem, match="408"):
+        await intake.read(Request({"type": "http", "method": "POST", "headers": []}, receive))
+    assert intake._taken == 0
 
 
 async def test_a_body_that_is_too_large_is_refused_before_it_is_read_or_while(api):

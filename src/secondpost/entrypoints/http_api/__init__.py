@@ -25,8 +25,10 @@ from secondpost.entrypoints.http_api.v1 import V1, Settlement
 from secondpost.errors import SecondpostError
 from secondpost.service.operate import Operations
 
-REFUSALS = {400: "unreadable", 401: "no key", 403: "not with this key", 409: "not now", 413: "too large",
-            415: "of another type", 422: "wrong, with every fault", 429: "too many", 503: "try again"}  # fmt: skip
+REFUSALS = {
+    400: "unreadable", 401: "no key", 403: "not with this key", 409: "not now, or a used key with other content",
+    413: "too large", 415: "of another type", 422: "wrong, with every fault", 429: "too many", 503: "try again",
+}  # fmt: skip
 
 
 def build(operations: Operations, config: Config, *, delay: float = 1.0) -> FastAPI:
@@ -101,15 +103,16 @@ def _answers(status: int) -> dict[int | str, dict[str, Any]]:
     return found
 
 
-async def _answer(_: Request, error: Exception) -> Response:
+async def _answer(request: Request, error: Exception) -> Response:
     match error:
+        case HTTPException(status_code=404 | 405):
+            told = f"There is no {request.method} {request.url.path[:200]} here. Nothing was done. All routes: /v1/docs"
+            found = Problem(error.status_code, told, headers=dict(error.headers or {}))
         case RequestValidationError():
-            told = [(".".join(map(str, fault["loc"][1:])), f"{fault['msg']}.") for fault in error.errors()]
-            found = Problem(422, "The request has fields that are wrong.", told)
+            wrong = [(".".join(map(str, fault["loc"][1:])), f"{fault['msg']}.") for fault in error.errors()]
+            found = Problem(422, "The request has fields that are wrong.", wrong)
         case ValidationError():
             found = invalid(error)
-        case HTTPException():
-            found = Problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
         case _:
             found = problem(error)
     return found.answer()

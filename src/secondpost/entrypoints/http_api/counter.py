@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from secondpost.entrypoints.http_api.gate import Gate
 from secondpost.entrypoints.http_api.intake import Intake
-from secondpost.entrypoints.http_api.letters import Asked
+from secondpost.entrypoints.http_api.letters import LONGEST_KEY, Asked
 from secondpost.entrypoints.http_api.problems import Problem
 from secondpost.errors import Refusal
 from secondpost.service import large
@@ -37,8 +37,8 @@ class Counter:
     def asked(self, request: Request, client: Client, key: str = "") -> Asked:
         """Who asks. Raises `Problem` for a key that cannot be kept."""
         key = key or request.headers.get("idempotency-key", "")
-        if len(key) > 200 or not key.isprintable():
-            fault = "It has at most 200 printable characters."
+        if len(key) > LONGEST_KEY or not key.isprintable():
+            fault = f"It has at most {LONGEST_KEY} printable characters."
             raise Problem(422, f"The Idempotency-Key is wrong. {fault}", [("Idempotency-Key", fault)])
         trace = request.headers.get("traceparent", "")
         trace = trace if trace.isascii() and trace.isprintable() and len(trace) <= 256 else ""

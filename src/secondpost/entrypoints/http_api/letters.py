@@ -3,6 +3,7 @@
 Rule: unknown fields are refused, types are strict, and the client is who the key says, whatever the message says.
 """
 
+import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from secondpost.core import address
 from secondpost.core import message as rfc5322
 from secondpost.errors import Fault, Malformed, Refusal
 from secondpost.service import compose, form
@@ -17,6 +19,7 @@ from secondpost.service.credentials import Client
 from secondpost.service.submit import Draft
 
 MOST_OF_A_BATCH = 500
+LONGEST_KEY = 200  # characters
 
 
 def _listed(value: object) -> object:
@@ -92,8 +95,9 @@ def draft(letter: Letter, id: int, asked: Asked) -> Draft:
         id, sender=letter.from_, to=letter.to, cc=letter.cc, bcc=letter.bcc, reply_to=letter.reply_to,
         subject=letter.subject, text=letter.text, html=letter.html, headers=list(letter.headers.items()),
         attachments=[attached.model_dump() for attached in letter.attachments], priority=letter.priority or "",
-        key=asked.key, tags=letter.tags, metadata=_traced(letter.metadata, asked.trace), send_at=letter.send_at,
+        key=asked.key, tags=letter.tags, metadata=letter.metadata, send_at=letter.send_at,
     )  # fmt: skip
+    it.metadata = _traced(it.metadata or {}, asked.trace)  # not what the key is compared by: each try has its own trace
     return ours(it, asked, letter.connection or "")
 
 
@@ -122,7 +126,7 @@ def raw(content: bytes, id: int, asked: Asked, envelope: Envelope) -> Draft:
         check(form.parse, "Secondpost-Mail-From", author, default=None)
     check.done()
     it = Draft(
-        id=id, sender=author, recipients=tuple(dict.fromkeys(given)), content=content, key=asked.key,
+        id=id, sender=author, recipients=address.once(given), content=content, key=asked.key,
         metadata=_traced({}, asked.trace),
     )  # fmt: skip
     return ours(it, asked, envelope.connection)
@@ -139,6 +143,14 @@ def ours(it: Draft, asked: Asked, connection: str) -> Draft:
     it.client, it.senders, it.peer = asked.client.name, asked.client.senders, asked.peer
     it.entrypoint, it.trusted, it.prefer = "http", False, connection
     return it
+
+
+def numbered(key: str, number: int) -> str:
+    """The key of one message of a batch. One that is too long is hashed, not cut: no two may become the same."""
+    if not key:
+        return ""
+    whole = f"{key}/{number}"
+    return whole if len(whole) <= LONGEST_KEY else hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _traced(metadata: Mapping[str, str], trace: str) -> dict[str, str]:

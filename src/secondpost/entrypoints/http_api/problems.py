@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
 from secondpost.errors import (
     IdempotencyConflict,
@@ -67,6 +68,8 @@ def problem(error: BaseException) -> Problem:
     match error:
         case Problem():
             return error
+        case HTTPException():
+            return Problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
         case Refusal():
             return _refusal(error)
         case StoreUnavailable() | OSError():
@@ -100,12 +103,14 @@ def _by_code(refusal: Refusal) -> Problem:
     return Problem(status, refusal.text, [(_name(refusal.field), refusal.text)] if refusal.field else ())
 
 
-def invalid(error: ValidationError, before: str = "") -> Problem:
-    """What pydantic found, in our words; `before` stands before each field."""
+def invalid(error: ValidationError, unknown: str = "There is no such field.") -> Problem:
+    """What pydantic found, in our words; `unknown` is said of a field that is not there."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     if faults[0]["type"] == "json_invalid":
         return Problem(400, f"The body is not JSON: {faults[0]['msg']}. Nothing was stored.")
-    told = [(before + _path(fault["loc"]), f"{fault['msg']}.") for fault in faults]
+    told = [
+        (_path(fault["loc"]), unknown if fault["type"] == "extra_forbidden" else f"{fault['msg']}.") for fault in faults
+    ]
     return Problem(422, "The message has fields that are missing, unknown or wrong. Nothing was stored.", told)
 
 

@@ -67,7 +67,7 @@ class V1:
     ) -> Response:
         """Submit a message that is written already. Without these fields the envelope comes from the message's own."""
         asked = self._asked(request)
-        if request.headers.get("content-type", "message/rfc822").partition(";")[0].strip() != "message/rfc822":
+        if request.headers.get("content-type", "message/rfc822").partition(";")[0].strip().lower() != "message/rfc822":
             raise Problem(415, "Send the message as message/rfc822. Nothing was stored.")
         to = [text.strip() for text in words.unicode(rcpt_to.encode("latin-1")).split(",") if text.strip()]
         mail_from = None if mail_from is None else words.unicode(mail_from.encode("latin-1"))
@@ -98,9 +98,8 @@ class V1:
         """All of them, or `Problem` with the faults of all."""
         drafts, faults = [], list[tuple[str, str]]()
         for number, letter in enumerate(read(Letters, body).messages):
-            key = f"{asked.key[:190]}/{number}" if asked.key else ""
             try:
-                one = asked.model_copy(update={"key": key})
+                one = asked.model_copy(update={"key": letters.numbered(asked.key, number)})
                 drafts.append(letters.draft(letter, self.operations.new_id(), one))
             except (Malformed, Refusal) as error:
                 found = problem(error)

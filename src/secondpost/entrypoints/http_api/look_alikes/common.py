@@ -5,7 +5,7 @@ Rule: what a provider offers and we do not is refused in the provider's words, n
 
 import base64
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from secondpost.service import form
 from secondpost.service.credentials import Client
 from secondpost.store.base import Receipt
 
+ABSENT = "It is not available through Secondpost. Nothing was sent."
 Content = Letter | tuple[bytes, Envelope]  # in parts, or written already
 Translate = Callable[[bytes], Sequence[Content]]
 
@@ -42,6 +43,7 @@ class LookAlike:
     taken: Callable[[Sequence[Receipt], Sequence[Content]], Response]
     refused: Callable[[Problem], Response]
     key: Callable[[Request], str] = lambda _: ""  # an idempotency key of the SDK's own
+    form: bool = False  # the body is a form, and `read` gets its fields as JSON
 
 
 def endpoint(
@@ -55,7 +57,7 @@ def endpoint(
     async def usual(request: Request) -> tuple[Client, bytes]:
         client = await counter.gate.admit(request, it.secret(request), "send")
         with await counter.intake.read(request) as body:
-            return client, await plain(request, body)
+            return client, await form_of(request, body) if it.form else body
 
     async def answer(request: Request) -> Response:
         try:
@@ -63,7 +65,7 @@ def endpoint(
             contents, receipts = await _take(it, counter, new_id, (request, client, body))
             found = it.taken(receipts, contents)
         except Exception as error:
-            told = invalid(error) if isinstance(error, ValidationError) else problem(error)
+            told = invalid(error, ABSENT) if isinstance(error, ValidationError) else problem(error)
             found = it.refused(told)
             found.headers.update(told.headers)
         return found
@@ -81,7 +83,7 @@ async def _take(
         contents = it.read(body)
         made = []
         for number, content in enumerate(contents):
-            key = f"{asked.key[:190]}/{number}" if asked.key and len(contents) > 1 else asked.key
+            key = letters.numbered(asked.key, number) if len(contents) > 1 else asked.key
             one = asked.model_copy(update={"key": key})
             if isinstance(content, Letter):
                 made.append(letters.draft(content, new_id(), one))
@@ -110,11 +112,11 @@ def in_parts(sender: str, **given: Any) -> Letter:
     return Letter.model_validate({"from": sender, **given})
 
 
-async def plain(request: Request, body: bytes) -> bytes:
-    """A form as JSON; everything else as it is."""
-    kind = request.headers.get("content-type", "")
+async def form_of(request: Request, body: bytes) -> bytes:
+    """A form as JSON. Raises `Problem` for anything else."""
+    kind = request.headers.get("content-type", "").lower()
     if not kind.startswith(("multipart/form-data", "application/x-www-form-urlencoded")):
-        return body
+        raise Problem(415, "The body is no form: send multipart/form-data. Nothing was sent.")
     sent = False
 
     async def receive() -> dict[str, Any]:
@@ -144,6 +146,18 @@ def several(field: str, text: str) -> list[str]:
     if text.translate(form.FORBIDDEN) != text:
         raise form.wrong(field, f"The {field} contains a line break or a control character.")
     return [f'"{name}" <{box}>' if name else box for name, box in mailboxes.mailboxes(text.encode(), 2000)]
+
+
+def once(field: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Raises `Problem` for a name that comes twice: one of the two would be dropped."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Problem(
+                422, f"{field} has {name[:80]} twice. Nothing was sent.", [(field, f"{name[:80]} comes twice.")]
+            )
+        found[name] = value
+    return found
 
 
 def unavailable(field: str, what: str = "") -> Problem:

@@ -30,10 +30,10 @@ def read(body: bytes) -> Sequence[Content]:
 
 
 def _form(body: bytes) -> list[list[str]]:
-    found = json.loads(body) if body.startswith(b"[") else []
+    found: list[list[str]] = json.loads(body)
     if not found:
-        raise Problem(422, "The body is no form, or an empty one.")
-    return list(found)
+        raise Problem(422, "The form is empty.")
+    return found
 
 
 def _take(given: dict[str, Any], name: str, value: str, file: list[str]) -> None:
@@ -41,9 +41,9 @@ def _take(given: dict[str, Any], name: str, value: str, file: list[str]) -> None
         case "to" | "cc" | "bcc":
             given[name] = given.get(name, []) + several(name, value)
         case "from" | "subject" | "text" | "html":
-            given[name] = value
+            _set(given, name, value)
         case "h:Reply-To" | "h:reply-to":
-            given["reply_to"] = several(name, value)
+            _set(given, "reply_to", several(name, value))
         case "o:tag":
             given["tags"].append(value)
         case "o:deliverytime":
@@ -57,11 +57,17 @@ def _take(given: dict[str, Any], name: str, value: str, file: list[str]) -> None
 def _take_named(given: dict[str, Any], name: str, value: str) -> None:
     kind, _, rest = name.partition(":")
     if kind == "h" and rest:
-        given["headers"][rest] = value
+        _set(given["headers"], rest, value)
     elif kind == "v" and rest:
-        given["metadata"][rest] = value
+        _set(given["metadata"], rest, value)
     elif not (name in SWITCHES and value in OFF):
         raise unavailable(name[:80])
+
+
+def _set(group: dict[str, Any], name: str, value: object) -> None:
+    if name in group:
+        raise Problem(422, f"{name[:80]} is given twice", [(name[:80], "It is given twice.")])
+    group[name] = value
 
 
 def _attached(name: str, value: str, file: list[str]) -> dict[str, str]:
@@ -103,6 +109,6 @@ def refused(told: Problem) -> Response:
 
 
 ROUTES = (
-    LookAlike(path="/v3/{domain}/messages", secret=basic, read=read, taken=taken, refused=refused),
-    LookAlike(path="/v3/{domain}/messages.mime", secret=basic, read=read_mime, taken=taken, refused=refused),
+    LookAlike(path="/v3/{domain}/messages", secret=basic, read=read, taken=taken, refused=refused, form=True),
+    LookAlike(path="/v3/{domain}/messages.mime", secret=basic, read=read_mime, taken=taken, refused=refused, form=True),
 )

@@ -15,6 +15,7 @@ from secondpost.entrypoints.http_api.look_alikes.common import (
     LookAlike,
     Shape,
     in_parts,
+    once,
     sentence,
     several,
     unavailable,
@@ -74,7 +75,7 @@ def letter(it: Email) -> Letter:
         html=it.HtmlBody or "",
         tags=[it.Tag] if it.Tag else [],
         metadata=it.Metadata or {},
-        headers={header.Name: header.Value for header in it.Headers or ()},
+        headers=once("Headers", [(header.Name, header.Value) for header in it.Headers or ()]),
         priority="bulk" if STREAMS[it.MessageStream] == "bulk" else None,
         attachments=[_attached(file) for file in it.Attachments or ()],
     )

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, Field, TypeAdapter
@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from secondpost.entrypoints.http_api.gate import bearer
 from secondpost.entrypoints.http_api.letters import Letter, Mailboxes, as_uuid
-from secondpost.entrypoints.http_api.look_alikes.common import Content, LookAlike, Shape, in_parts, sentence
+from secondpost.entrypoints.http_api.look_alikes.common import Content, LookAlike, Shape, in_parts, once, sentence
 from secondpost.entrypoints.http_api.problems import Problem
 from secondpost.store.base import Receipt
 
@@ -24,9 +24,16 @@ class Tag(Shape):
     value: str
 
 
+class Buffer(Shape):
+    """What Node makes of one in JSON."""
+
+    type: Literal["Buffer"]
+    data: Bytes
+
+
 class Attached(Shape):
     filename: str = ""
-    content: str | Bytes
+    content: str | Bytes | Buffer
     content_type: str | None = None
     content_id: str | None = None
     inline_content_id: str | None = None
@@ -59,13 +66,13 @@ def letter(it: Email) -> Letter:
         html=it.html or "",
         headers=it.headers or {},
         send_at=it.scheduled_at,
-        metadata={tag.name: tag.value for tag in it.tags or ()},
+        metadata=once("tags", [(tag.name, tag.value) for tag in it.tags or ()]),
         attachments=[_attached(file) for file in it.attachments or ()],
     )
 
 
 def _attached(file: Attached) -> dict[str, str]:
-    content = file.content
+    content = file.content.data if isinstance(file.content, Buffer) else file.content
     if not isinstance(content, str):
         if not all(0 <= byte < 256 for byte in content):
             raise Problem(422, "attachments: a byte is a number from 0 to 255.")

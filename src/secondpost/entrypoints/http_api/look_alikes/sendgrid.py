@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi.responses import JSONResponse
 from pydantic import Field
@@ -11,9 +11,11 @@ from starlette.responses import Response
 from secondpost.core.message import id_text
 from secondpost.entrypoints.http_api.gate import bearer
 from secondpost.entrypoints.http_api.letters import Letter
-from secondpost.entrypoints.http_api.look_alikes.common import Content, LookAlike, Shape, in_parts, unavailable
+from secondpost.entrypoints.http_api.look_alikes.common import Content, LookAlike, Shape, in_parts, once, unavailable
 from secondpost.entrypoints.http_api.problems import Problem
 from secondpost.store.base import Receipt
+
+Moment = Annotated[int, Field(ge=0, le=253_402_300_799)]  # seconds since 1970, in years of four digits
 
 
 class Mailbox(Shape):
@@ -32,7 +34,7 @@ class Personalization(Shape):
     subject: str | None = None
     headers: dict[str, str] = Field({})
     custom_args: dict[str, str] = Field({})
-    send_at: int | None = None
+    send_at: Moment | None = None
 
 
 class Part(Shape):
@@ -59,7 +61,7 @@ class Mail(Shape):
     headers: dict[str, str] = Field({})
     categories: list[str] = Field([])
     custom_args: dict[str, str] = Field({})
-    send_at: int | None = None
+    send_at: Moment | None = None
     mail_settings: dict[str, dict[str, Any]] = Field({})
     tracking_settings: dict[str, dict[str, Any]] = Field({})
 
@@ -76,7 +78,7 @@ def read(body: bytes) -> Sequence[Content]:
 
 
 def _letter(mail: Mail, each: Personalization) -> Letter:
-    parts = {part.type: part.value for part in mail.content}
+    parts = once("content", [(part.type, part.value) for part in mail.content])
     at = each.send_at or mail.send_at
     answers = [*([mail.reply_to] if mail.reply_to else []), *mail.reply_to_list]
     return in_parts(

@@ -4,7 +4,6 @@ Rule: a request is believed for its signature alone, so only keys made with `key
 """
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -17,7 +16,7 @@ from secondpost.core.message import id_text
 from secondpost.entrypoints.http_api.counter import Counter
 from secondpost.entrypoints.http_api.letters import Envelope
 from secondpost.entrypoints.http_api.look_alikes import sigv4
-from secondpost.entrypoints.http_api.look_alikes.common import Content, LookAlike, Shape, in_parts, sentence
+from secondpost.entrypoints.http_api.look_alikes.common import Content, LookAlike, Shape, in_parts, once, sentence
 from secondpost.entrypoints.http_api.problems import Problem
 from secondpost.service.credentials import Client
 from secondpost.store.base import Receipt
@@ -104,9 +103,9 @@ def read(body: bytes) -> Sequence[Content]:
             subject=simple.Subject.Data,
             text=text.Data if text else "",
             html=html.Data if html else "",
-            headers={header.Name: header.Value for header in simple.Headers},
+            headers=once("Headers", [(header.Name, header.Value) for header in simple.Headers]),
             attachments=[_attached(file) for file in simple.Attachments],
-            metadata={tag.Name: tag.Value for tag in it.EmailTags},
+            metadata=once("EmailTags", [(tag.Name, tag.Value) for tag in it.EmailTags]),
         )
     ]
 
@@ -123,7 +122,7 @@ def _raw(it: SendEmail, raw: Written, to: list[str]) -> Content:
         raise Problem(422, "ReplyToAddresses and EmailTags do not go with Raw: write them into the message.")
     try:
         content = base64.b64decode(raw.Data, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one
         raise Problem(422, "Content.Raw.Data is not base64.") from None
     bare = [text.rpartition("<")[2].removesuffix(">") for text in to]
     sender = it.FromEmailAddress and it.FromEmailAddress.rpartition("<")[2].removesuffix(">")
