@@ -139,6 +139,9 @@ class Provider:
             return _response(self._fault)
         if self._fault == "throttled":
             return web.Response(status=429, headers={"Retry-After": "17"}, text="{}")
+        if self._fault == "dropped":  # all of it was read, and nothing is kept
+            _line(request).abort()
+            return web.Response()
         self.complaints += self.script.faults(call)
         self.taken.append(call)
         match str(self._fault):

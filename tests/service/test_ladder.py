@@ -11,6 +11,9 @@ from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted, Deferred, Fault, Unclear
 from secondpost.core.priority import Priority
 from secondpost.mailers.base import Abilities
+from tests.mailers import test_mailgun
+from tests.mailers.parcels import api_mailer
+from tests.providers.server import Provider
 from tests.service.conftest import DOWN, ScriptedMailer
 
 LOST = Unclear("the line was lost")
@@ -95,6 +98,46 @@ async def test_what_a_complete_look_up_does_not_find_goes_out_as_if_for_the_firs
     assert (delivery["state"], delivery["connection"]) == ("accepted", "backup")
     assert not delivery["possible_duplicate"]
     assert "never had it" in (await told(office, message))[-1]
+
+
+async def becomes(office, message, state):
+    async with asyncio.timeout(20):
+        while set(await office.states(message)) != {state}:
+            await office.rest()
+
+
+async def test_what_the_provider_itself_says_it_never_had_is_sent_by_it_again_without_a_warning(office):
+    with Provider(test_mailgun.PEER) as mailgun:
+        mailer = api_mailer("mailgun", **mailgun.settings)
+        office.mailers["primary"] = office.line().mailer = mailer
+        mailgun.fail("dropped")
+        message = await office.send()
+        await becomes(office, message, "unclear")
+        mailgun.fail("")
+        for minutes, state in ((1, "unclear"), (35, "waiting")):
+            await climb(office, minutes=minutes)
+            async with asyncio.timeout(20):
+                while office.housekeeping.ladder._asking:
+                    await office.rest()
+            assert await office.states(message) == [state]
+        await office.later(seconds=1)
+        await becomes(office, message, "accepted")
+        await mailer.close()
+        assert mailgun.copies == {"a@example.net": 1}
+    (delivery,) = (await office.entry(message)).deliveries
+    assert not delivery["possible_duplicate"]
+    assert "primary never had it" in (await told(office, message))[-1]
+
+
+async def test_what_cannot_be_recognized_is_never_proven_absent(office, monkeypatch):
+    async def gone(message):
+        return None
+
+    able(office, replace(ASKS, absent_after=timedelta(0)), {})
+    message = await doubtful(office)
+    monkeypatch.setattr(office.store, "content", gone)
+    await climb(office, seconds=3)
+    assert await office.states(message) == ["unclear"]
 
 
 async def test_an_answer_about_one_recipient_settles_that_one_alone(office):

@@ -160,7 +160,7 @@ class Ladder:
             return False
         known = {address.lower(): provider_id for address, provider_id in found.items()}
         taken = {number: known[to.lower()] for number, to in doubt.recipients.items() if to.lower() in known}
-        if not known and ladder.is_absent(doubt.since, self.now(), line.mailer.can.absent_after):
+        if message_id and not known and ladder.is_absent(doubt.since, self.now(), line.mailer.can.absent_after):
             return await self._not_taken(doubt)
         if not taken:
             await self._tell(doubt, "looked up: not found there (yet)")
