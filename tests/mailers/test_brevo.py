@@ -1,13 +1,13 @@
 """Brevo, as its API reference documents it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from secondpost.core.event import Kind
 from secondpost.core.words import decode
-from secondpost.mailers.base import Hook
+from secondpost.mailers.base import Hook, Sought
 from tests.mailers.parcels import Crossing, api_mailer, parcel, told
 from tests.providers.server import SECRET, Call, Provider, Says, Script, unknown, wanted
 
@@ -48,8 +48,12 @@ def faults(call: Call) -> list[str]:
 
 
 def look(call: Call, taken: list[Call]) -> Says:
-    found = [one for one in taken if one.json["tags"] == [call.query["tags"]]]
-    return Says(200, {"events": [{"email": to, "event": "requests"} for one in found for to in recipients(one)]})
+    """By an address, or by tags as an array."""
+    assert call.path == "/v3/smtp/statistics/events"
+    tags = json.loads(call.query.get("tags", "null"))
+    events = [{"email": to, "event": "requests", "tag": one.json["tags"][0]} for one in taken for to in recipients(one)]
+    found = [one for one in events if [one["tag"]] == tags or one["email"] == call.query.get("email")]
+    return Says(200, {"events": found})
 
 
 def error(code: str, text: str) -> dict[str, str]:
@@ -94,6 +98,28 @@ async def test_the_same_message_has_the_same_key():
     first, second = [call.json["headers"]["idempotencyKey"] for call in provider.taken]
     assert first == second
     assert len(first) == 36
+
+
+@pytest.mark.parametrize("to", [("bob@dest.example",), ("bob@dest.example", "eve@dest.example")])
+async def test_it_is_asked_by_the_address_or_by_the_tag_and_other_messages_do_not_count(to):
+    sent, other = parcel(*to, head=HEAD), parcel(*to, head=HEAD)
+    sought = Sought(id=sent.id, message_id="", recipients=to, since=NOW)
+    with Provider(PEER) as provider:
+        mailer = api_mailer("brevo", **provider.settings)
+        await mailer.send(other, Crossing())
+        assert await mailer.look(sought) == {}
+        await mailer.send(sent, Crossing())
+        assert (await mailer.look(sought)).keys() == set(to)
+        await mailer.close()
+
+
+async def test_a_limit_says_in_seconds_when_it_ends():
+    with Provider(PEER) as provider:
+        provider.fail(Says(429, {}, headers={"x-sib-ratelimit-reset": "42"}))
+        mailer = api_mailer("brevo", **provider.settings)
+        report = await mailer.send(parcel(head=HEAD), Crossing())
+        await mailer.close()
+    assert report.outcomes[0].retry_after == timedelta(seconds=42)
 
 
 async def sent(**parts):

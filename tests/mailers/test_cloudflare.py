@@ -25,9 +25,14 @@ def error(code: int, text: str = "no") -> dict[str, object]:
     return {"success": False, "errors": said, "messages": [], "result": None}
 
 
-def success(delivered: list[str], bounced: list[str]) -> dict[str, object]:
-    result = {"delivered": delivered, "permanent_bounces": bounced, "queued": [], "message_id": "<1@cf.example>"}
-    return {"success": True, "errors": [], "messages": [], "result": result}
+def success(delivered: list[str], bounced: list[str], **more: list[str]) -> dict[str, object]:
+    result = {"delivered": delivered, "permanent_bounces": bounced, "queued": [], "suppressed_recipients": []}
+    return {
+        "success": True,
+        "errors": [],
+        "messages": [],
+        "result": result | {"message_id": "<1@cf.example>"} | more,
+    }
 
 
 PEER = Script(
@@ -40,6 +45,10 @@ PEER = Script(
     taken=lambda call: Says(200, success(recipients(call), [])),
     refusals={
         "bounced": Says(200, success([], ["bob@dest.example"]), "rejected recipient"),
+        "suppressed": Says(200, success([], [], suppressed_recipients=["bob@dest.example"]), "rejected recipient"),
+        "suppressed, as an error": Says(400, error(10299, "email.recipient_suppressed"), "rejected recipient"),
+        "sender": Says(403, error(10298, "email.sender_not_configured"), "deferred account sender"),
+        "nobody is named": Says(200, success([], []), "unclear"),
         "schema": Says(400, error(10001, "invalid_request_schema"), "rejected message"),
         "too big": Says(400, error(10200, "email.too_big"), "rejected message unsupported"),
         "invalid": Says(400, error(10202, "email.invalid"), "rejected message"),
@@ -61,11 +70,13 @@ PEER = Script(
 
 async def test_who_bounced_is_told_apart():
     with Provider(PEER) as provider:
-        provider.fail(Says(200, success(["ann@dest.example"], ["Bob@dest.example"])))
+        lists = {"queued": ["cy@dest.example"], "suppressed_recipients": ["di@dest.example"]}
+        provider.fail(Says(200, success(["ann@dest.example"], ["Bob@dest.example"], **lists)))
         mailer = api_mailer("cloudflare", **provider.settings)
-        report = await mailer.send(parcel("ann@dest.example", "bob@dest.example"), Crossing())
+        sent = parcel(*(f"{name}@dest.example" for name in ("ann", "bob", "cy", "di", "ed")))
+        report = await mailer.send(sent, Crossing())
         await mailer.close()
-    assert told(report) == ["accepted", "rejected recipient"]
+    assert told(report) == ["accepted", "rejected recipient", "accepted", "rejected recipient", "unclear"]
     assert report.outcomes[0].provider_id == "1@cf.example"
 
 

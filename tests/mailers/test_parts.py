@@ -186,6 +186,21 @@ def test_what_does_not_fit_is_refused_with_its_name(can, head, words):
     assert refused.reply.startswith("Acme ")
 
 
+@pytest.mark.parametrize(
+    ("can", "words"),
+    [
+        ({"max_cc": 0}, "at most 0 recipients in Cc, and the message has 1"),
+        ({"max_bcc": 0}, "at most 0 recipients in Bcc, and the message has 1"),
+        ({"max_cc": 1, "max_bcc": 1}, ""),
+    ],
+)
+def test_copies_may_be_fewer_than_recipients(can, words):
+    content = f"To: {ANN}\r\nCc: {BOB}\r\n\r\nbody\r\n".encode()
+    can = Abilities(raw=False, **can)
+    refused = misfit(Letter(content=content, sender="", recipients=(ANN, BOB, EVE), can=can), "Acme")
+    assert words in refused.reply if refused else not words
+
+
 @pytest.mark.parametrize("name", ["x-own", "x-*"])
 def test_what_is_declared_as_left_out_is_left_out(name):
     can = Abilities(raw=False, headers=False, left_out=frozenset({name}))

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from secondpost.core.event import Kind
 from secondpost.errors import HookRefused
 from secondpost.mailers.base import Hook
-from tests.mailers.parcels import api_mailer
-from tests.providers.server import SECRET, Call, Says, Script, unknown, wanted
+from tests.mailers.parcels import Crossing, api_mailer, parcel
+from tests.providers.server import SECRET, Call, Provider, Says, Script, unknown, wanted
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -66,6 +66,17 @@ PEER = Script(
     verify="GET /v3/scopes",
     verified=Says(200, {"scopes": ["mail.send"]}),
 )
+
+
+async def test_a_limit_says_when_it_ends_by_the_providers_clock():
+    reset = str(int(NOW.timestamp()) + 30)
+    headers = {"X-RateLimit-Reset": reset, "Date": "Sun, 01 Mar 2026 12:00:00 GMT"}
+    with Provider(PEER) as provider:
+        provider.fail(Says(429, errors("too many requests"), headers=headers))
+        mailer = api_mailer("sendgrid", **provider.settings)
+        report = await mailer.send(parcel(head=b"From: a@b.example\r\nTo: bob@dest.example\r\n"), Crossing())
+        await mailer.close()
+    assert report.outcomes[0].retry_after == timedelta(seconds=30)
 
 
 def hook(events, *, at=NOW, tamper=b""):

@@ -239,6 +239,33 @@ async def mailer(peer):
     await mailer.close()
 
 
+MAIL = {"messageId": "0100-1", "destination": ["a@b.example", "c@d.example"], "tags": {"secondpost": [id_text(7)]}}
+LATE = {"delayType": "MailboxFull", "delayedRecipients": [{"emailAddress": "c@d.example", "diagnosticCode": "4.2.2"}]}
+
+
+@pytest.mark.parametrize(
+    ("told", "kind", "about"),
+    [
+        ({"eventType": "DeliveryDelay", "deliveryDelay": LATE}, Kind.DEFERRED, {"c@d.example": "4.2.2"}),
+        (
+            {"eventType": "Rendering Failure", "failure": {"errorMessage": "no name"}},
+            Kind.FAILED,
+            dict.fromkeys(MAIL["destination"], "no name"),
+        ),
+        ({"eventType": "Reject", "reject": {"reason": "Bad content"}}, Kind.REJECTED, {"a@b.example": "Bad content"}),
+        (
+            {"notificationType": "Complaint", "complaint": {"complainedRecipients": [{"emailAddress": "c@d.example"}]}},
+            Kind.COMPLAINED,
+            {"c@d.example": ""},
+        ),
+    ],
+)
+async def test_each_kind_of_event_says_of_whom_and_why(mailer, told, kind, about):
+    events = await mailer.hear(signed({"mail": MAIL, **told}), NOW)
+    assert {event.kind for event in events} == {kind}
+    assert about.items() <= {event.recipient: event.text for event in events}.items()
+
+
 @pytest.mark.parametrize("version", ["1", "2"])
 async def test_a_bounce_says_of_whom_and_that_it_will_not_pass(mailer, version):
     (event,) = await mailer.hear(signed(bounce(id_text(7)), version=version), NOW)

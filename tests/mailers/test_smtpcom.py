@@ -28,6 +28,8 @@ PEER = Script(
     refusals={
         "field": Says(400, {"status": "fail", "data": {"channel": "is unknown"}}, "rejected message"),
         "in a success": Says(200, {"status": "fail", "data": {"mime": "is broken"}}, "rejected message"),
+        "an error in a success": Says(200, {"status": "error", "message": "no"}, "unclear"),
+        "another success": Says(200, {"hello": "world"}, "unclear"),
         "too fast": Says(429, {"status": "fail", "data": {}}, "deferred limit"),
         "down": Says(503, "", "deferred provider"),
         "error": Says(500, {"status": "error"}, "unclear"),

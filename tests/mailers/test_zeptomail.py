@@ -29,6 +29,11 @@ def error(code: str, detail: str, target: str = "") -> dict[str, object]:
     return {"error": {"code": code, "message": "refused", "details": details, "request_id": "r"}}
 
 
+SUCCESS = {
+    "data": [{"code": "EM_104", "additional_info": [], "message": "Email request received"}],
+    "message": "OK", "request_id": "z-1", "object": "email",
+}  # fmt: skip
+
 PEER = Script(
     settings={"key": SECRET},
     send="POST /v1.1/email",
@@ -36,7 +41,7 @@ PEER = Script(
     unauthorized=Says(401, error("TM_4001", "SERR_157"), "deferred account"),
     recipients=recipients,
     faults=faults,
-    taken=lambda call: Says(201, {"data": [{"code": "EM_104"}], "message": "OK", "request_id": "z-1"}),
+    taken=lambda call: Says(201, SUCCESS),
     refusals={
         "field": Says(400, error("TM_3201", "GE_102", "subject"), "rejected message"),
         "json": Says(400, error("TM_3301", "SM_101"), "rejected message"),

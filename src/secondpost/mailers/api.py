@@ -8,8 +8,8 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -23,6 +23,7 @@ Values = Mapping[str, Any]  # a connection's settings, every declared one presen
 
 LONGEST_WAIT: Final = timedelta(days=1)
 REPLY_LIMIT: Final = 500
+RESETS: Final = ("x-sib-ratelimit-reset", "x-ratelimit-reset")  # what some have in the place of Retry-After
 
 # Settings that every API mailer has.
 SHARED: Final = (
@@ -186,11 +187,14 @@ def by_status(response: Response, said: Any = None) -> Outcome:
 
 
 def retry_after(response: Response) -> timedelta | None:
-    """The wait that the answer names, in seconds or as a date, which counts by the provider's clock."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 10:
-        return min(timedelta(seconds=int(value)), LONGEST_WAIT)
-    return wait_until(response, value) if value else None
+    """The wait that the answer names, in seconds or as a date or a Unix time, which count by the provider's clock."""
+    names = ("retry-after", *RESETS) if response.status == 429 else ("retry-after",)
+    value = next((response.headers[name].strip() for name in names if response.headers.get(name)), "")
+    if not (value.isascii() and value.isdigit()):
+        return wait_until(response, value) if value else None
+    if len(value) == 10:
+        return wait_until(response, format_datetime(datetime.fromtimestamp(int(value), UTC)))
+    return min(timedelta(seconds=int(value)), LONGEST_WAIT) if len(value) < 10 else None
 
 
 def wait_until(response: Response, date: str) -> timedelta | None:

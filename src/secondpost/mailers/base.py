@@ -47,6 +47,8 @@ class Abilities:
     inline: bool = True  # images within the HTML, by Content-ID
     alternatives: bool = True  # forms of the text besides plain and HTML: calendar invites, AMP
     no_subject: bool = True  # takes a message without one
+    max_cc: int | None = None  # recipients in Cc, and in Bcc, where fewer of them are taken than in To
+    max_bcc: int | None = None
     headers: bool = True  # fields of the sender's own, such as In-Reply-To
     left_out: frozenset[str] = frozenset()  # fields (lower-cased) that are not carried nor missed; x-*: all of those
     reply_to: int | None = None  # addresses in Reply-To, at most

@@ -1,5 +1,6 @@
 """Brevo: https://developers.brevo.com/reference/sendtransacemail"""
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -93,13 +94,15 @@ class Brevo(api.Api):
         return api.by_status(response, response.dig("message")), {"account": str(email)} if email else {}
 
     def lookup(self, sought: Sought, settings: api.Values) -> api.Request:
-        return api.get(f"{URL}/smtp/statistics/events", _key(settings), tags=sought.mark, limit="100")
+        """By the address, where there is one; several are found by the message's tag, which they want as an array."""
+        one = {"email": sought.recipients[0]} if len(sought.recipients) == 1 else {"tags": json.dumps([sought.mark])}
+        return api.get(f"{URL}/smtp/statistics/events", _key(settings), **one, limit="100")
 
     def found(self, response: api.Response, sought: Sought) -> Mapping[str, str]:
         return {
             str(one.get("email", "")).lower(): str(one.get("messageId", ""))
             for one in response.dig("events") or []
-            if one.get("tag", sought.mark) == sought.mark and one.get("event") not in NOT_TAKEN
+            if one.get("tag") == sought.mark and one.get("event") not in NOT_TAKEN
         }
 
     def events(self, hook: Hook, settings: api.Values, now: datetime) -> list[Event]:

@@ -13,6 +13,7 @@ CODES: Final = {
     6003: api.account, 10001: api.message, 10003: api.never, 10004: api.limit, 10200: api.unsupported,
     10202: api.message, 10203: api.sender,
 }  # fmt: skip
+WORDS: Final = {"sender_not_configured": api.sender, "suppressed": api.recipient}  # in a message, without a known code
 OF_ACCOUNT: Final = "cfat_"  # how tokens begin that belong to an account; they are checked elsewhere than a user's
 
 
@@ -51,8 +52,8 @@ class Cloudflare(api.Api):
         if response.ok and response.dig("success") is True:
             return _each(response, letter)
         code, said = response.dig("errors", 0, "code"), _said(response)
-        judge = CODES.get(code) if isinstance(code, int) else None
-        if judge:
+        by_words = next((judge for word, judge in WORDS.items() if word in said), None)
+        if judge := (CODES.get(code) if isinstance(code, int) else None) or by_words:
             return judge(response, response.reply(said))
         return api.unclear(response, response.reply(said)) if response.ok else api.by_status(response, said)
 
@@ -79,8 +80,14 @@ def _said(response: api.Response) -> str:
 
 
 def _each(response: api.Response, letter: Letter) -> list[Outcome]:
-    """Who bounced at once was refused; everybody else's copy is delivered or queued."""
-    bounced = {str(one).lower() for one in response.dig("result", "permanent_bounces") or []}
+    """Who bounced at once or is suppressed was refused; of whom nothing is said, nobody knows."""
     taken = Accepted(response.reply("accepted"), str(response.dig("result", "message_id") or "").strip("<>"))
-    refused = api.recipient(response, response.reply("bounced permanently"))
-    return [refused if one.lower() in bounced else taken for one in letter.recipients]
+    meant = {
+        "delivered": taken,
+        "queued": taken,
+        "permanent_bounces": api.recipient(response, response.reply("bounced permanently")),
+        "suppressed_recipients": api.recipient(response, response.reply("on the suppression list")),
+    }
+    told = {str(one).lower(): meant[name] for name in meant for one in response.dig("result", name) or []}
+    silent = api.unclear(response, response.reply("no word about this recipient"))
+    return [told.get(one.lower(), silent) for one in letter.recipients]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from secondpost.core.message import split
 from secondpost.core.outcome import Fault, Rejected
 from secondpost.mailers.base import Abilities
-from secondpost.mailers.parts import Letter
+from secondpost.mailers.parts import Letter, Parts
 
 
 def misfit(letter: Letter, title: str) -> Rejected | None:
@@ -53,6 +53,13 @@ def _of_parts(letter: Letter, can: Abilities) -> Iterator[str]:
         yield f"takes no header fields of the sender's own, such as {letter.headers[0][0]}"
     if can.reply_to is not None and len(parts.reply_to) > can.reply_to:
         yield f"takes at most {can.reply_to} addresses in Reply-To" if can.reply_to else "takes no Reply-To"
+    yield from _of_copies(parts, can)
     if can.file_types is not None:
         endings = [(file.name, file.name.lower().rpartition(".")[2]) for file in parts.files]
         yield from (f"takes no attachment such as {name}" for name, ending in endings if ending not in can.file_types)
+
+
+def _of_copies(parts: Parts, can: Abilities) -> Iterator[str]:
+    for name, boxes, most in (("Cc", parts.cc, can.max_cc), ("Bcc", parts.bcc, can.max_bcc)):
+        if most is not None and len(boxes) > most:
+            yield f"takes at most {most} recipients in {name}, and the message has {len(boxes)}"

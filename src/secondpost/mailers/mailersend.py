@@ -44,6 +44,7 @@ class MailerSend(api.Api):
     can: ClassVar[Abilities] = Abilities(
         raw=False, max_bytes=25_000_000, max_recipients=50, events=True, alternatives=False, reply_to=1,
         left_out=frozenset({"x-mailer", "user-agent", "mime-version"}), international=False, no_subject=False,
+        max_cc=10, max_bcc=10,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "Header fields of your own need its Enterprise plan; without it such a message is refused.",
@@ -65,7 +66,7 @@ class MailerSend(api.Api):
             "text": parts.text,
             "html": parts.html,
             "tags": [letter.mark],
-            "in_reply_to": own.get("in-reply-to"),
+            "in_reply_to": own.get("in-reply-to", "").partition(">")[0].strip().strip("<"),  # checked as an address
             "references": own.get("references", "").split(),
             "headers": [
                 {"name": name, "value": value}

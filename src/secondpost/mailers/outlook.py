@@ -19,7 +19,8 @@ SCOPE: Final = "offline_access https://graph.microsoft.com/Mail.Send"
 CODES: Final = {
     "ErrorSendAsDenied": api.sender, "ErrorAccessDenied": api.account, "InvalidAuthenticationToken": api.account,
     "ErrorInvalidUser": api.account, "MailboxNotEnabledForRESTAPI": api.account, "ResourceNotFound": api.account,
-    "ErrorExceededMessageLimit": api.limit, "TooManyRequests": api.limit, "ApplicationThrottled": api.limit,
+    "ErrorExceededMessageLimit": api.limit, "ErrorSubmissionQuotaExceeded": api.limit, "TooManyRequests": api.limit,
+    "ApplicationThrottled": api.limit,
     "ErrorMessageSizeExceeded": api.unsupported, "ErrorInvalidRecipients": api.message,
 }  # fmt: skip
 _TENANT: Final = re.compile(r"common|organizations|consumers|[0-9a-fA-F-]{36}|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")

@@ -27,7 +27,8 @@ class SendLayer(api.Api):
         *api.SHARED,
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
-        raw=False, max_bytes=10_000_000, max_recipients=10, alternatives=False, international=False,
+        raw=False, max_bytes=10_000_000, max_recipients=10, max_bcc=5, alternatives=False, international=False,
+        no_subject=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = ("At most five recipients in Bcc.",)
 

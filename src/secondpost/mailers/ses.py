@@ -22,14 +22,19 @@ CODES: Final = {
     "AccessDeniedException": api.account, "UnrecognizedClientException": api.account,
     "InvalidClientTokenId": api.account, "InvalidSignatureException": api.account, "SignatureDoesNotMatch": api.account,
     "IncompleteSignature": api.account, "ExpiredToken": api.account, "ExpiredTokenException": api.account,
-    "TooManyRequestsException": api.limit, "ThrottlingException": api.limit, "LimitExceededException": api.limit,
+    "NotAuthorized": api.account, "RequestExpired": api.account, "OptInRequired": api.account,
+    "TooManyRequestsException": api.limit, "ThrottlingException": api.limit, "Throttling": api.limit,
+    "LimitExceededException": api.limit,
     "BadRequestException": api.message, "InternalFailure": api.unclear, "InternalServiceErrorException": api.unclear,
 }  # fmt: skip
 KINDS: Final = {
     "Send": Kind.SENT, "Delivery": Kind.DELIVERED, "Bounce": Kind.BOUNCED, "Complaint": Kind.COMPLAINED,
-    "Reject": Kind.REJECTED, "RenderingFailure": Kind.FAILED, "DeliveryDelay": Kind.DEFERRED, "Open": Kind.OPENED,
+    "Reject": Kind.REJECTED, "Rendering Failure": Kind.FAILED, "DeliveryDelay": Kind.DEFERRED, "Open": Kind.OPENED,
     "Click": Kind.CLICKED,
 }  # fmt: skip
+DETAILS: Final = {"Rendering Failure": "failure", "DeliveryDelay": "deliveryDelay"}  # else its name in lower case
+TEXTS: Final = ("reason", "smtpResponse", "delayType", "errorMessage")
+CONCERNED: Final = ("bouncedRecipients", "complainedRecipients", "delayedRecipients")
 REGIONS: Final = (
     "us-east-1", "us-east-2", "us-west-1", "us-west-2", "us-gov-east-1", "us-gov-west-1", "ca-central-1", "ca-west-1",
     "mx-central-1", "sa-east-1", "eu-central-1", "eu-central-2", "eu-west-1", "eu-west-2", "eu-west-3", "eu-north-1",
@@ -166,9 +171,10 @@ def _code(response: api.Response) -> str:
 
 def _events(told: Mapping[str, Any], event_id: str, now: datetime) -> list[Event]:
     """One event for each recipient that it is about."""
-    kind = KINDS.get(str(told.get("eventType") or told.get("notificationType")), Kind.UNKNOWN)
-    mail, detail = told.get("mail") or {}, told.get(str(told.get("eventType") or "").lower()) or {}
-    about = hooks.each(detail.get("bouncedRecipients") or detail.get("complainedRecipients") or [])
+    name = str(told.get("eventType") or told.get("notificationType"))
+    kind = KINDS.get(name, Kind.UNKNOWN)
+    mail, detail = told.get("mail") or {}, told.get(DETAILS.get(name, name.lower())) or {}
+    about = [one for field in CONCERNED for one in hooks.each(detail.get(field) or [])]
     whom = [(str(one.get("emailAddress")), str(one.get("diagnosticCode") or "")) for one in about]
     whom = whom or [(str(one), "") for one in detail.get("recipients") or mail.get("destination") or []]
     marks = (mail.get("tags") or {}).get("secondpost") or [None]
@@ -181,7 +187,7 @@ def _events(told: Mapping[str, Any], event_id: str, now: datetime) -> list[Event
             message=hooks.ours(marks[0]),
             event_id=f"{event_id}-{recipient}",
             permanent=detail.get("bounceType") == "Permanent",
-            text=(said or str(detail.get("reason") or detail.get("smtpResponse") or ""))[:500],
+            text=(said or next((str(detail[name]) for name in TEXTS if detail.get(name)), ""))[:500],
         )
         for recipient, said in whom
     ]

@@ -26,7 +26,7 @@ class SmtpCom(api.Api):
         *api.SHARED,
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities()
-    body_tells: ClassVar[bool] = True  # a "fail" may come with any status
+    body_tells: ClassVar[bool] = True  # a "fail" or an "error" may come with any status
 
     def request(self, letter: Letter, settings: api.Values) -> api.Request:
         body: dict[str, Any] = {
@@ -39,13 +39,14 @@ class SmtpCom(api.Api):
 
     def outcome(self, response: api.Response, letter: Letter) -> Outcome:
         data = response.dig("data")
-        if response.ok and response.dig("status") != "fail":
+        status = response.dig("status")
+        if response.ok and status == "success":
             told = str(response.dig("data", "message") or "")
             words = _ID.search(told)
             return Accepted(response.reply(told), str(response.dig("data", "msg_id") or (words[1] if words else "")))
         said = "; ".join(f"{name}: {text}" for name, text in data.items()) if isinstance(data, dict) else None
         if response.ok:
-            return api.message(response, response.reply(said))
+            return (api.message if status == "fail" else api.unclear)(response, response.reply(said))
         return api.by_status(response, said)
 
     def verify(self, settings: api.Values) -> api.Request:

@@ -30,12 +30,14 @@ class ZeptoMail(api.Api):
         ),
         Setting(
             name="region", label="Data Center", kind="choice", default="com",
-            choices=("com", "eu", "in", "com.au", "jp", "sa"), help="How the address of your ZeptoMail ends.",
+            choices=("com", "eu", "in", "com.au", "jp", "sa", "ca", "com.cn"),
+            help="How the address of your ZeptoMail ends.",
         ),
         *api.SHARED,
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
         raw=False, max_bytes=15_000_000, max_recipients=100, alternatives=False, reply_to=40, international=False,
+        no_subject=False,
     )  # fmt: skip
     notes: ClassVar[tuple[str, ...]] = (
         "It can neither be asked whether it took a message nor are its webhooks read: a doubt waits for the policy.",

@@ -57,6 +57,18 @@ EXPLAINED: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], str]] =
         "anymail makes text files UTF-8. We carry every file byte by byte: it may be signed, or be read by a program.",
     ),
     (
+        ("mailersend",),
+        ("thread",),
+        ("headers",),
+        "MailerSend checks In-Reply-To as an address, so it goes without < and >, as its own client sends it.",
+    ),
+    (
+        ("mailersend",),
+        ("forty in bcc",),
+        ("refused",),
+        "MailerSend takes ten in Bcc. anymail lets it refuse; we refuse before sending, and the backup gets it.",
+    ),
+    (
         ("scaleway",),
         ("forty in to", "forty in bcc"),
         ("refused",),
