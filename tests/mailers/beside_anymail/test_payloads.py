@@ -13,16 +13,12 @@ import pytest
 from anymail.exceptions import AnymailError
 from django.core.mail import get_connection
 
-from secondpost.core.message import Message, split
-from secondpost.mailers.base import Parcel
 from tests.mailers.beside_anymail import seen
 from tests.mailers.beside_anymail.corpus import CORPUS
 from tests.mailers.beside_anymail.explained import EXPLAINED
+from tests.mailers.beside_anymail.ours import asked, differences, fresh
 from tests.mailers.beside_anymail.seen import Seen
-from tests.mailers.parcels import Crossing, api_mailer, told
 from tests.providers.server import SECRET, Call, Provider, Says
-
-PARTS = ("sender", "to", "cc", "bcc", "reply_to", "subject", "text", "html", "headers", "files")
 
 
 @dataclass(frozen=True)
@@ -76,18 +72,9 @@ class Both:
 
     async def ours(self, message: Any) -> Seen | str:
         """What we ask, or why we refuse."""
-        head, body = split(message.message().as_bytes(linesep="\r\n"))
-        recipients = tuple(address for _, address in seen.pairs(message.recipients()))
-        mailer = api_mailer(self.name, **self.for_us.settings)
-        report = await mailer.send(
-            Parcel(id=1, message=Message(head, body, None), sender="shop@shop.example", recipients=recipients),
-            Crossing(),
-        )
-        await mailer.close()
-        taken = _new(self.for_us)
-        if not taken:
-            return f"refuses: {report.outcomes[0].reply}"
-        assert set(told(report)) == {"accepted"}
+        taken = await asked(self.name, self.for_us, message)
+        if isinstance(taken, str):
+            return taken
         if (read := seen.OURS_RAW.get(self.name)) is None:
             (call,) = taken
             return THEIRS[self.name].read(call)
@@ -103,13 +90,8 @@ class Both:
             )
         except AnymailError as error:
             refusal = f"refuses: {error}"
-        taken = _new(self.for_them)
+        taken = fresh(self.for_them)
         return way.read(taken[0]) if taken else refusal
-
-
-def _new(peer: Provider) -> list[Call]:
-    taken, peer.taken = peer.taken, []
-    return taken
 
 
 @pytest.fixture(scope="module", params=THEIRS)
@@ -121,17 +103,6 @@ def both(request):
     )
     with Provider(script) as for_us, Provider(other) as for_them:
         yield Both(request.param, for_us, for_them)
-
-
-def differences(message: Any, one: Seen | str, other: Seen | str) -> dict[str, tuple[Any, Any]]:
-    """Part by part; of the header fields those that the message was given."""
-    if isinstance(one, str) or isinstance(other, str):
-        return {"refused": (one, other)} if not (isinstance(one, str) and isinstance(other, str)) else {}
-    names = {name.lower() for name in message.extra_headers}
-    for it in (one, other):
-        it.headers = {name: value for name, value in it.headers.items() if name in names}
-    pairs = {part: (getattr(one, part), getattr(other, part)) for part in PARTS}
-    return {part: pair for part, pair in pairs.items() if pair[0] != pair[1]}
 
 
 @pytest.mark.filterwarnings("ignore:django-anymail has dropped official support")
