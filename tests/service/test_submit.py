@@ -524,6 +524,13 @@ async def test_metadata_is_kept_with_the_notes(office):
     assert json.loads((await office.entry(id)).notes) == {"metadata": {"order": "17"}}
 
 
+async def test_what_is_refused_for_its_metadata_leaves_no_room_taken(office):
+    content = b"From: shop@example.com\r\nSecondpost-Metadata: no JSON\r\n\r\n"
+    with pytest.raises(Refusal):
+        await office.send(content=content)
+    assert (office.worker.room.count, office.worker.room.bytes) == (0, 0)
+
+
 async def test_which_part_of_the_client_sends_is_noted_and_not_sent_on(office):
     id = await office.send(content=headed("Secondpost-Initiator: plugin:orders"))
     assert json.loads((await office.entry(id)).notes) == {"initiator": "plugin:orders"}

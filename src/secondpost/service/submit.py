@@ -216,6 +216,7 @@ class Submit:
         withheld = self.desk.withheld(draft.recipients, verdict)
         some = not withheld or any(recipient not in withheld for recipient in draft.recipients)
         due = draft.due if draft.due is not None and draft.due > now else None
+        notes = _notes(draft, verdict, summary)  # may refuse: so before room is taken, which nobody would give back
         hold = hold and some and due is None and self.worker.has_room(message.size, verdict.connections)
         return Submission(
             id=draft.id,
@@ -230,7 +231,7 @@ class Submit:
             route=verdict.connections,
             client=draft.client,
             entrypoint=draft.entrypoint,
-            notes=_notes(draft, verdict, summary),
+            notes=notes,
             tag=draft.tag or private.get("secondpost-tag", "")[:200],
             key=draft.key or private.get("secondpost-idempotency-key", "")[:200],
             worker=self.worker.name if hold else "",
