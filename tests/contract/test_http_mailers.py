@@ -17,6 +17,7 @@ from secondpost.core.outcome import Accepted, Deferred, Fault, Phase, Rejected, 
 from secondpost.mailers.base import Abilities
 from tests.mailers.parcels import Crossing, api_mailer, parcel, told
 from tests.providers.server import SECRET, Provider
+from tests.service.test_housekeeping import until
 
 NAMES = [name for name in catalog.apis() if name in mailers.MAILERS]
 SCRIPTS = {name: importlib.import_module(f"tests.mailers.test_{name}").PEER for name in NAMES}
@@ -36,7 +37,7 @@ def peer(name):
 
 
 def make(name, peer, **changes):
-    return api_mailer(name, data_block=0.5, data_reply=0.5, **{**peer.settings, **changes})
+    return api_mailer(name, **{"data_block": 10.0, "data_reply": 10.0, **peer.settings, **changes})
 
 
 @pytest.fixture
@@ -150,13 +151,32 @@ async def test_before_the_point_a_loss_is_a_definite_no(mailer, peer):
     assert not peer.taken
 
 
-@pytest.mark.parametrize("fault", ["lost after the point", "silent after the point", "broken"])
+@pytest.mark.parametrize("fault", ["lost after the point", "broken"])
 async def test_after_the_point_a_loss_is_unclear(mailer, peer, fault):
     peer.fail(fault)
     report = await mailer.send(mail(), Crossing())
     assert all(isinstance(outcome, Unclear) for outcome in report.outcomes)
     assert report.phase is Phase.POINT
     assert len(peer.taken) == 1
+
+
+async def test_silence_after_the_point_is_unclear(name, peer):
+    peer.fail("silent after the point")
+    mailer = make(name, peer, data_reply=0.5)
+    report = await mailer.send(mail(), Crossing())
+    await mailer.close()
+    assert all(isinstance(outcome, Unclear) for outcome in report.outcomes)
+    assert report.phase is Phase.POINT
+    await until(lambda: len(peer.taken) == 1, 10)  # they may read it later than we gave up
+
+
+async def test_what_is_under_way_when_it_is_closed_is_answered_first(mailer, peer):
+    peer.fail("slow")
+    sending = asyncio.create_task(mailer.send(mail(), Crossing()))
+    await until(lambda: peer.taken, 10)
+    await mailer.close()
+    assert told(await sending) == ["accepted"]
+    assert told(await mailer.send(mail(), Crossing())) == ["accepted"]  # whoever had it in hand may use it still
 
 
 @pytest.mark.parametrize("fault", ["unreadable", "cut", "endless"])

@@ -22,7 +22,7 @@ from secondpost.core.connection import Timeouts
 from secondpost.core.outcome import Deferred, Fault, Outcome, Phase, Unclear
 from secondpost.errors import ConfigError
 from secondpost.mailers.api import Request, Response
-from secondpost.mailers.base import Crossing
+from secondpost.mailers.base import Crossing, fault_of
 from secondpost.mailers.stages import Stages
 
 USER_AGENT: Final = "Secondpost (+https://pypi.org/project/secondpost/)"  # some providers refuse requests without one
@@ -67,9 +67,19 @@ class Line:
         self._secrets: tuple[str, ...] = ()
         self.hide()
         self._session: aiohttp.ClientSession | None = None
+        self._asking = 0  # requests under way
+        self._closing = False
 
     async def ask(self, request: Request, crossing: Crossing | None = None) -> Answer:
         """Carry a request. With `crossing`, its last byte is the point of no return."""
+        self._asking += 1
+        try:
+            return await self._ask(request, crossing)
+        finally:
+            self._asking -= 1
+            await self._let_go()
+
+    async def _ask(self, request: Request, crossing: Crossing | None) -> Answer:
         url = self._url(request.url)
         if (refused := self._egress(url)) is not None:
             stages = Stages()
@@ -101,8 +111,14 @@ class Line:
         self._secrets = tuple(sorted({form for one in known for form in (one, quote(one, safe=""))}, key=len)[::-1])
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        """What is under way is answered first: to cut it off would leave doubts."""
+        self._closing = True
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        if self._closing and not self._asking and self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
 
     async def _ready(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -268,7 +284,7 @@ class Flight:
         unnamed = isinstance(error, aiohttp.ClientConnectorDNSError)
         self.stages.fail(self.phase, text, connecting="DNS" if unnamed else "TCP")
         self.died_of_age = self.reused and isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
-        self.outcome = Deferred(Fault.UNREACHABLE, text)
+        self.outcome = Deferred(fault_of(error), text)
 
 
 async def _exchange(session: aiohttp.ClientSession, url: str, request: Request, flight: Flight, *, held: bool) -> None:
