@@ -584,6 +584,18 @@ async def test_an_expiry_is_written_with_its_report_or_not_at_all(store):
     assert await store.entry(reports[1].id) is None
 
 
+async def test_a_move_is_written_with_its_report_or_not_at_all(store):
+    it, early, report = submission(1, recipients=("a@x.org", "b@x.org")), submission(2), submission(3, sender="")
+    await store.accept(it)
+    cancelled = {"now": NOW, "due": None, "reason": "by hand"}
+    assert await store.move(it.id, [0], Move.CANCEL, **cancelled) == (0,)
+    assert await store.move(it.id, [0, 1], Move.CANCEL, **cancelled, report=early) == ()
+    assert await store.move(it.id, [0], Move.CANCEL, **cancelled, report=early) == ()
+    assert (await states(store, it), await store.entry(early.id)) == ([State.CANCELLED, State.WAITING], None)
+    assert await store.move(it.id, [1], Move.CANCEL, **cancelled, report=report) == (1,)
+    assert (await states(store, it), await states(store, report)) == ([State.CANCELLED] * 2, [State.WAITING])
+
+
 async def test_a_result_is_written_with_its_report_or_not_at_all(store):
     it, report = submission(1, worker=WORKER), submission(2, sender="")
     await store.accept(it)

@@ -11,7 +11,7 @@ from typing import Any
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
 from secondpost.errors import ContentNotKept, SecondpostError
-from secondpost.service import compose, email_test, health, outstanding, present, routes, suppressions
+from secondpost.service import compose, email_test, health, outstanding, present, routes, settlement, suppressions
 from secondpost.service.jobs import Jobs
 from secondpost.service.keys import USUAL
 from secondpost.service.present import message_number
@@ -208,14 +208,18 @@ class Operations(Services):
     async def _move(
         self, id: str, numbers: list[int] | None, move: Move, reason: str, *, of: State | None = None
     ) -> tuple[int, ...]:
-        now = self.now()
-        moved = await self.store.move(message_number(id), numbers, move, now=now, due=now, reason=reason)
+        now, message = self.now(), message_number(id)
+        if move is Move.SETTLE_REFUSED:
+            entry = await self.store.entry(message)
+            moved = await settlement.refuse(self.worker, entry, numbers, now=now, reason=reason) if entry else ()
+        else:
+            moved = await self.store.move(message, numbers, move, now=now, due=now, reason=reason)
         if not moved:
             state = f" that is {of.value}" if of else " that this can be done to"
             raise SecondpostError(
                 f"Message {id} has no delivery{state} now. Nothing was changed; see: secondpost log show {id}"
             )
-        await self.store.event("person", at=now, message=message_number(id), text=reason)
+        await self.store.event("person", at=now, message=message, text=reason)
         return moved
 
     async def send(self, **fields: Any) -> dict[str, Any]:

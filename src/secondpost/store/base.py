@@ -302,11 +302,11 @@ class Queue(Protocol):
 
     async def move(
         self, message: int, numbers: Sequence[int] | None, move: Move, *,
-        now: datetime, due: datetime | None, reason: str,
+        now: datetime, due: datetime | None, reason: str, report: Submission | None = None,
     ) -> tuple[int, ...]:  # fmt: skip
         """Make one move for those deliveries (None: all) that allow it; returns the numbers that moved.
 
-        For people and policies. `due`: when to try again, if it waits after the move; None means now."""
+        `due`: when to try again, if it waits then; None: now. `report`: all move and it is accepted, or none does."""
         ...
 
     async def hasten(self, message: int, *, now: datetime) -> tuple[int, ...]:

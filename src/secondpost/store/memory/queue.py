@@ -213,10 +213,15 @@ class MemoryQueue:
         now: datetime,
         due: datetime | None,
         reason: str,
+        report: Submission | None = None,
     ) -> tuple[int, ...]:
         entry = self._entries.get(message)
         movable = [d for d in entry.deliveries if move in TABLE[d.state]] if entry else []
         moved = [delivery for delivery in movable if numbers is None or delivery.number in numbers]
+        if report is not None:
+            if not moved or len(moved) < len(numbers or ()):
+                return ()
+            self._accept(report)
         for delivery in moved:
             moved_by(delivery, move, due or now, reason)
         return tuple(delivery.number for delivery in moved)

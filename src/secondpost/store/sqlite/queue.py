@@ -113,9 +113,17 @@ class SqliteQueue:
         now: datetime,
         due: datetime | None,
         reason: str,
+        report: Submission | None = None,
     ) -> tuple[int, ...]:
-        when_due = ms(now if due is None else due)
-        return await self._engine.write(lambda db: _move(db, message, numbers, move, (when_due, reason)))
+        batch, written = self._engine.batch, (ms(now if due is None else due), reason)
+
+        def both(db: apsw.Connection) -> tuple[int, ...]:
+            moved = _move(db, message, numbers, move, written, whole=report is not None)
+            if moved and report is not None:
+                batch.accept(report)
+            return moved
+
+        return await self._engine.write(both)
 
     async def hasten(self, message: int, *, now: datetime) -> tuple[int, ...]:
         return await self._engine.write(lambda db: _hasten(db, message, ms(now)))
@@ -217,16 +225,24 @@ def _expire(db: apsw.Connection, batch: Batch, endings: Sequence[Ending]) -> Non
 
 
 def _move(
-    db: apsw.Connection, message: int, numbers: Sequence[int] | None, move: Move, written: tuple[int, str]
+    db: apsw.Connection,
+    message: int,
+    numbers: Sequence[int] | None,
+    move: Move,
+    written: tuple[int, str],
+    *,
+    whole: bool,
 ) -> tuple[int, ...]:
     due, reason = written
-    moved = []
-    for number, state, doubled in fetch(db, _SQL["deliveries_of"], (message,)):
-        after = TABLE[State(state)].get(move)
-        if after is None or (numbers is not None and number not in numbers):
-            continue
+    movable = [
+        (number, after, doubled)
+        for number, state, doubled in fetch(db, _SQL["deliveries_of"], (message,))
+        if (after := TABLE[State(state)].get(move)) is not None and (numbers is None or number in numbers)
+    ]
+    if whole and len(movable) < len(numbers or ()):
+        return ()
+    for number, after, doubled in movable:
         waits = due if after is State.WAITING else None
         twice = bool(doubled) or move is Move.SEND_AGAIN
         db.execute(_SQL["move"], (after, waits, reason, twice, message, number))
-        moved.append(number)
-    return tuple(moved)
+    return tuple(number for number, _, _ in movable)
