@@ -1,6 +1,7 @@
 """log and queue: what became of the mail, and what waits."""
 
 import csv
+import errno
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from secondpost.cli.log import query
+from secondpost.service import export
 
 ROW: dict[str, Any] = {
     "id": "0sahnce1dvz77",
@@ -192,6 +194,16 @@ def test_an_export_that_fails_leaves_no_file(run, gateway, folder):
     run("log", "export", "-o", "log.csv", code=1)
     assert "cannot be written" in run("log", "export", "-o", "no/such/folder.csv", code=1).stderr
     assert set(folder.iterdir()) == before
+
+
+def test_what_fails_while_it_is_written_is_not_taken_for_the_gateways_end(run, gateway, folder, monkeypatch):
+    def full(_row):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    gateway.answers["log_export"] = rows()
+    monkeypatch.setattr(export, "cells", full)
+    assert "log.csv cannot be written: No space left" in run("log", "export", "-o", "log.csv", code=1).stderr
+    assert not list(folder.glob("log.csv*"))
 
 
 QUEUE: dict[str, Any] = {

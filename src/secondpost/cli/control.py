@@ -5,7 +5,7 @@ Rule: one request, one line of JSON; the same operation by the same name either 
 
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,19 +96,23 @@ class _Session:
 
 
 def _ask(session: socket.socket, operation: str, arguments: Mapping[str, Any], rows: Rows | None) -> Any:
-    request = json.dumps({"do": operation, "with": dict(arguments)}).encode() + b"\n"
+    for answer in _answers(session, operation, arguments):
+        if "row" not in answer:
+            return _result(answer)
+        if rows is not None:
+            rows(answer["row"])
+    raise _lost(operation, "the connection was closed")
+
+
+def _answers(session: socket.socket, operation: str, arguments: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the gateway says. A generator, so that what its reader raises is not taken for the gateway's end."""
     try:
-        session.sendall(request)
+        session.sendall(json.dumps({"do": operation, "with": dict(arguments)}).encode() + b"\n")
         with session.makefile("rb") as answers:
             for line in answers:
-                answer = json.loads(line)
-                if "row" not in answer:
-                    return _result(answer)
-                if rows is not None:
-                    rows(answer["row"])
+                yield json.loads(line)
     except (OSError, ValueError) as error:
         raise _lost(operation, str(error)) from None
-    raise _lost(operation, "the connection was closed")
 
 
 def _result(answer: dict[str, Any]) -> Any:
