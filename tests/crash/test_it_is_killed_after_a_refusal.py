@@ -21,9 +21,9 @@ def test_f15_killed_before_it_could_undo_what_it_refused_it_does_not_send_it(lau
     peers.requires("strace")
     gateway = launch()
     first = gateway.send()
-    gateway.becomes(first, "accepted")  # from now on a commit's pages are written before it syncs
+    gateway.becomes(first, "accepted", 60)  # from now on a commit's pages are written before it syncs
     with traced(gateway, *HANGING):
-        with pytest.raises(smtplib.SMTPResponseException) as refused, gateway.client(40) as client:
+        with pytest.raises(smtplib.SMTPResponseException) as refused, gateway.client(60) as client:
             gateway.send(mark="refused", client=client)
         gateway.signal(signal.SIGKILL)
     gateway.kill()
@@ -32,5 +32,5 @@ def test_f15_killed_before_it_could_undo_what_it_refused_it_does_not_send_it(lau
     gateway.start()
     assert gateway.log()["refused"]["status"] == "cancelled"
     again = gateway.send()
-    wait_until(lambda: primary.copies[again, TO], 10, gateway.report)
+    wait_until(lambda: primary.copies[again, TO], 60, gateway.report)
     assert total(primary, backup)["refused", TO] == 0

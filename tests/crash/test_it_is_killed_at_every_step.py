@@ -49,7 +49,7 @@ def traced(gateway, *options):
     command = [str(peers.find("strace")), "-f", "-p", str(pid), *options]
     strace = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     threads = Path(f"/proc/{pid}/task")
-    wait_until(lambda: all(is_traced(thread) for thread in threads.iterdir()), 10)
+    wait_until(lambda: all(is_traced(thread) for thread in threads.iterdir()), 60)
     try:
         yield
     finally:
@@ -62,7 +62,10 @@ def traced(gateway, *options):
 
 
 def is_traced(thread):
-    return "TracerPid:\t0\n" not in (thread / "status").read_text()
+    try:
+        return "TracerPid:\t0\n" not in (thread / "status").read_text()
+    except FileNotFoundError:  # it has ended meanwhile
+        return True
 
 
 def steps_of_a_life(launch, primary, folder):
@@ -70,7 +73,7 @@ def steps_of_a_life(launch, primary, folder):
     trace, gateway = folder / "trace", launch()
     with traced(gateway, "-o", str(trace), "-e", f"trace={','.join(CALLS)}"):
         mark = gateway.send()
-        wait_until(lambda: primary.copies[mark, TO], 10, gateway.report)
+        wait_until(lambda: primary.copies[mark, TO], 60, gateway.report)
         time.sleep(1.5)  # what follows when nothing is asked for
     gateway.kill()
     counts = Counter(re.findall(r"^(\d+) +(\w+)\(", trace.read_text(), re.MULTILINE))
@@ -103,7 +106,7 @@ def describe(gateway, mark, acknowledged, primary, backup):
         status = gateway.log().get(mark, {}).get("status", "")
         return status not in {"waiting", "leased", "sending"}
 
-    wait_until(settled, 10, gateway.report)
+    wait_until(settled, 60, gateway.report)
     copies = total(primary, backup)[mark, TO]
     gateway.kill()
     told = "acknowledged" if acknowledged else "not acknowledged"

@@ -27,7 +27,7 @@ def test_f15_killed_at_a_commit_about_a_refusal_it_reports_it_once(launch, prima
             gateway.process.wait(3)
     gateway.kill()
     gateway.start()
-    wait_until(lambda: not OPEN & statuses(gateway).keys(), 20, gateway.report)
+    wait_until(lambda: not OPEN & statuses(gateway).keys(), 60, gateway.report)
     assert "refused" in gateway.log() or not taken  # a sync of something else may have come before it
     known = statuses(gateway)["rejected"]  # else it is a doubt: the kill took the answer along
     assert len(reports(primary, backup)) == known

@@ -7,6 +7,7 @@ from secondpost.core.connection import Connection, Limits
 from secondpost.core.outcome import Deferred, Fault
 from secondpost.core.priority import Priority
 from tests.service.conftest import DOWN, LIMITED, REFUSED_LOG_IN, THROTTLED, held
+from tests.service.test_housekeeping import until
 
 # Limits ---------------------------------------------------------------------------------------------------------------
 
@@ -99,19 +100,22 @@ async def test_bulk_overflows_when_the_limit_would_outlive_it(office):
 async def test_with_nowhere_to_overflow_to_an_impatient_message_keeps_its_place(office):
     office.policy(Priority.URGENT, patience=timedelta(milliseconds=1))
     office.arrange(backup="")
-    await shut_for(office, seconds=0.03)
+    await shut_for(office, seconds=20)
     message = await office.send(priority=Priority.URGENT)
     assert await office.states(message) == ["leased"]
-    await office.rest(0.05)
+    its_turn_comes(office)
+    await office.rest()
     assert await office.attempts(message) == ["primary"]
 
 
 async def test_when_the_limits_let_mail_go_urgent_goes_first(office):
     office.primary.capacity = 1
-    await shut_for(office, seconds=0.05)
+    office.policy(Priority.URGENT, patience=timedelta(seconds=30))
+    await shut_for(office, seconds=20)
     for priority in (Priority.BULK, Priority.NORMAL, Priority.URGENT):
         await office.send(priority=priority, content=f"Subject: {priority.label}\r\n\r\n".encode())
-    await office.rest(0.08)
+    its_turn_comes(office, times=3)
+    await office.rest()
     assert subjects(office) == [b"urgent", b"normal", b"bulk"]
 
 
@@ -130,11 +134,12 @@ async def test_when_a_provider_asks_for_a_pause_what_waits_in_its_line_is_not_se
 
 
 async def test_a_pause_that_begins_before_their_turn_holds_for_those_who_have_one(office):
-    await shut_for(office, seconds=0.2)
+    await shut_for(office, seconds=20)
     message = await office.send()
     line = office.line()
     line.limiter = limits.gate(line.limiter, LIMITED, office.clock())
-    await office.rest(0.3)
+    its_turn_comes(office)
+    await office.rest()
     assert await office.attempts(message) == ["backup"]
 
 
@@ -144,11 +149,20 @@ async def shut_for(office, **span):
     line.limiter = limits.gate(line.limiter, Deferred(Fault.LIMIT, retry_after=timedelta(**span)), office.clock())
 
 
+def its_turn_comes(office, times=1):
+    """The gate opens: the loop's timer is not waited for."""
+    office.clock.forward(seconds=21)
+    for _ in range(times):
+        office.line()._turns[0].cancel()
+        office.worker._its_turn(office.line())
+
+
 async def test_a_short_wait_for_a_limit_is_waited_in_memory(office):
-    await shut_for(office, seconds=0.03)
+    await shut_for(office, seconds=0.5)
     message = await office.send()
     assert office.primary.tries == 0
-    await office.rest(0.04)
+    await until(lambda: office.primary.takes, 10)
+    await office.rest()
     assert await office.states(message) == ["accepted"]
     assert len(office.primary.takes) == 1
 
