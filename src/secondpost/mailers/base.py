@@ -4,6 +4,7 @@ Rule: a mailer reports outcomes and never raises for what a network or a provide
 return only with the right to.
 """
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from secondpost.core.connection import Connection
 from secondpost.core.event import Event
 from secondpost.core.ids import id_text
 from secondpost.core.message import Message
-from secondpost.core.outcome import Outcome, Phase
+from secondpost.core.outcome import Fault, Outcome, Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,3 +212,11 @@ class ApiMailer(Mailer, Protocol):
 
 def has_tokens(mailer: Mailer) -> TypeGuard[TokenMailer]:
     return hasattr(mailer, "keeper")
+
+
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+def fault_of(error: BaseException) -> Fault:
+    """Whose fault it is that there is no connection: no provider is to blame where this machine has no socket left."""
+    return Fault.LOCAL if getattr(error, "errno", None) in SHORTAGES else Fault.UNREACHABLE

@@ -21,6 +21,7 @@ from secondpost.core.connection import Connection, Timeouts
 from secondpost.core.outcome import Deferred, Fault, Outcome, Phase
 from secondpost.errors import ConfigError
 from secondpost.mailers import presets
+from secondpost.mailers.base import fault_of
 from secondpost.mailers.smtp_session import Session
 from secondpost.mailers.stages import Stages
 from secondpost.wire.client_sign_in import Account
@@ -141,7 +142,7 @@ async def connect(
         await way.walk()
     except (OSError, TimeoutError, UnicodeError) as error:
         client.polite = False
-        client.failure = client.failure or (Deferred(Fault.UNREACHABLE, explain(error, server, way.phase)), way.phase)
+        client.failure = client.failure or (Deferred(fault_of(error), explain(error, server, way.phase)), way.phase)
     except Exception as error:
         logger.exception("a session could not be opened by a fault of our own")
         client.failure = Deferred(Fault.LOCAL, f"internal error: {type(error).__name__}"), way.phase
@@ -274,8 +275,15 @@ def explain(error: Exception, server: Server, phase: Phase) -> str:
     if phase is Phase.TLS:
         kind = "TLS from the first byte" if server.tls else "STARTTLS"
         return f"{where} ended the TLS handshake ({error}). Does this port speak {kind}?"
+    return _explain_unreached(error, where)
+
+
+def _explain_unreached(error: Exception, where: str) -> str:
     number = error.errno if isinstance(error, OSError) else None
-    return f"{where} cannot be reached: {os.strerror(number) if number else error}."
+    why = os.strerror(number) if number else str(error)
+    if fault_of(error) is Fault.LOCAL:
+        return f"This process may open no more connections, so {where} was not tried: {why}. Raise its limit."
+    return f"{where} cannot be reached: {why}."
 
 
 def _explain_tls(error: ssl.SSLError, where: str) -> str:
