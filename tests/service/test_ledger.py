@@ -3,9 +3,13 @@
 import logging
 from datetime import timedelta
 
+import pytest
+
 from secondpost.core.delivery import IllegalMove, Move, State
+from secondpost.core.outcome import Deferred, Fault
 from secondpost.core.priority import Priority
-from tests.service.conftest import held
+from secondpost.errors import StoreUnavailable
+from tests.service.conftest import DOWN, held
 
 
 async def in_trouble(office):
@@ -42,6 +46,32 @@ async def test_while_results_cannot_be_written_down_nothing_more_is_sent_and_not
     assert [await office.states(it) for it in messages] == [["accepted"]] * 4
     assert office.copies() == 4
     assert office.worker.room.count == 0
+
+
+@pytest.mark.parametrize("crossed", [True, False])
+async def test_what_goes_on_before_its_first_result_could_be_written_down_is_carried_once_and_not_lost(office, crossed):
+    if crossed:
+        office.primary.answer = lambda parcel: (Deferred(Fault.PROVIDER, "451 4.3.0 try later"),)
+    else:
+        office.primary.refuse = DOWN
+    answer, gate, record = held(), held(), office.store.record
+
+    def late(_record):
+        office.store.record = record
+        return answer
+
+    office.store.record, office.backup.before = late, lambda: gate
+    message = await office.send()
+    answer.set_exception(StoreUnavailable("The database is locked. Nothing was written."))  # and is not any more
+    await office.rest()
+    gate.set_result(None)
+    await office.rest()
+    office.backup.heal()
+    await office.worker.save_unsaved()
+    await office.later(seconds=2)
+    assert await office.states(message) == ["accepted"]
+    assert len(office.backup.takes) == 1
+    assert (office.worker.room.count, office.worker.suspended) == (0, False)
 
 
 async def test_what_was_held_back_is_given_back_when_the_gateway_stops(office):

@@ -222,6 +222,16 @@ async def test_everything_that_waits_can_be_taken_away_also_what_waits_for_the_l
     assert it.drain() == []
 
 
+def test_what_has_lost_its_race_frees_the_trial_when_the_line_is_cleared():
+    it = on_trial()
+    probe = errand()
+    it.claim(probe, NOW)
+    it.put(probe)
+    probe.race = Race(winner=errand())
+    assert it.drain() == []
+    assert it.usable(NOW)
+
+
 async def test_when_the_limits_let_one_go_it_is_the_most_urgent_of_those_that_wait():
     it = line()
     waiting = [errand(priority) for priority in (Priority.BULK, Priority.NORMAL, Priority.URGENT, Priority.NORMAL)]

@@ -10,6 +10,8 @@ from secondpost.core.connection import Connection
 from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted, Deferred, Fault, Rejected, Unclear
 from secondpost.core.priority import Priority, WhenUnclear
+from secondpost.service import attempt
+from secondpost.service.line import Line
 from secondpost.service.room import Room
 from tests.service.conftest import DOWN, LIMITED, NOT_VERIFIED, REFUSED_LOG_IN, THROTTLED, held
 
@@ -401,10 +403,35 @@ async def test_a_bug_that_shows_in_following_an_outcome_costs_no_other_message_a
     office.primary.capacity = 1
     office.worker.on_change = None
     office.primary.refuse = REFUSED_LOG_IN
-    await office.send()
+    message = await office.send()
     assert "could not be followed" in caplog.text
     assert office.line().carriers == 1
+    assert (await office.states(message), office.worker.room.count) == (["waiting"], 0)
     assert await office.states(await office.send()) == ["accepted"]
+
+
+async def test_a_bug_in_following_what_may_have_been_taken_leaves_a_doubt(office, monkeypatch):
+    counted = iter([ValueError("a bug"), []])
+
+    def tallied(*_):
+        if isinstance(found := next(counted), ValueError):
+            raise found
+        return found
+
+    monkeypatch.setattr(attempt, "tallied", tallied)
+    assert await office.states(await office.send()) == ["unclear"]
+    assert office.worker.room.count == 0
+
+
+async def test_a_bug_in_finding_a_way_costs_the_message_a_minute_and_no_other_anything(office, caplog, monkeypatch):
+    with monkeypatch.context() as bug:
+        bug.setattr(Line, "claim", lambda *_: 1 / 0)
+        first, second = await office.send(), await office.send()
+    assert "no way was found" in caplog.text
+    assert await office.states(first) == await office.states(second) == ["waiting"]
+    assert (50 < await office.due_in(first) <= 60, office.worker.room.count) == (True, 0)
+    await office.later(seconds=61)
+    assert await office.states(first) == await office.states(second) == ["accepted"]
 
 
 async def test_the_policies_of_the_office_are_those_of_the_rules(office):

@@ -1,4 +1,5 @@
-"""Many orders of events: rivals that become ready, a slow disk, lost lines, a person who cancels, time that passes.
+"""Many orders of events: rivals that become ready, a slow disk or one that refuses, lost lines, a changed connection, a
+person who cancels, limits, time that passes.
 
 Rule: whatever the order, no recipient's copy crosses twice, no room is leaked, and every delivery ends or waits.
 """
@@ -12,11 +13,14 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secondpost.core import breaker
+from secondpost.core import breaker, limits
+from secondpost.core.connection import Limits
 from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
 from secondpost.core.priority import Priority
+from secondpost.errors import StoreUnavailable
 from secondpost.mailers.base import Crossing, Parcel, Report
+from secondpost.service.line import Line
 from tests.service.conftest import DOWN, Office, ScriptedMailer, held, make_office
 
 # What an attempt meets: outcomes before the point (it never crosses), or after it, the recipients in turn.
@@ -50,6 +54,7 @@ class Stage:
     copies: Counter[tuple[int, str]] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     never: set[tuple[int, str, str]] = field(default_factory=set)  # who refused for good, by connection
+    retired: list[Line] = field(default_factory=list)
 
     async def gate(self) -> None:
         gate = held()
@@ -62,6 +67,31 @@ class Stage:
     def disk(self) -> None:
         self.office.store.flow()
         self.office.store.slow = {"start", "record"}
+
+    def trouble(self) -> None:
+        """What the disk was asked for, it refuses, and is well again."""
+        asked, self.office.store.asked = self.office.store.asked, []
+        for _, _, answer in asked:
+            answer.set_exception(StoreUnavailable("The database is locked by another program. Nothing was written."))
+
+    async def save(self) -> None:
+        """The disk is neither slow nor in trouble for once."""
+        self.office.store.slow = set()
+        await self.office.worker.save_unsaved()
+        self.office.store.slow = {"start", "record"}
+
+    def reload(self) -> None:
+        """The primary has other settings now."""
+        old, worker = self.office.line(), self.office.worker
+        self.retired.append(old)
+        worker.ways.lines["primary"] = self.line(old)
+        old.retired = True
+        worker.reroute(old, self.office.clock())
+        old.dismiss()
+
+    def line(self, like: Line) -> Line:
+        mailer = StagedMailer(like.connection, capacity=1, stage=self)
+        return Line(like.connection, mailer, limiter=like.limiter)
 
     async def settle(self) -> None:
         for _ in range(12):
@@ -79,21 +109,33 @@ class Stage:
 
     async def happen(self, choice: int, messages: Sequence[int]) -> None:
         """The event that the example chose, of those that can happen now."""
-        office = self.office
         # Most often a gate opens or the disk writes; the first numbers are the simplest example.
         if self.gates and choice % 4 < 2:
             self.gates.pop(choice // 4 % len(self.gates)).set_result(None)
         elif choice % 4 == 2:
             self.disk()
-        elif choice == 3:
-            await office.store.move(messages[0], None, Move.CANCEL, now=office.clock(), due=None, reason="by a person")
-        elif choice == 7:
-            await self.time(seconds=2)
-        elif choice == 11:
-            office.worker.reroute(office.line(), office.clock())
         else:
-            await asyncio.sleep(0.0015)  # the hedge's clock
+            await self.happen_rarely(choice, messages)
         await self.settle()
+
+    async def happen_rarely(self, choice: int, messages: Sequence[int]) -> None:
+        office = self.office
+        match choice:
+            case 3:
+                now = office.clock()
+                await office.store.move(messages[0], None, Move.CANCEL, now=now, due=None, reason="by a person")
+            case 7:
+                await self.time(seconds=2)
+            case 11:
+                office.worker.reroute(office.line(), office.clock())
+            case 15:
+                self.trouble()
+            case 19:
+                self.reload()
+            case 23:
+                await self.save()
+            case _:
+                await asyncio.sleep(0.0015)  # the hedge's clock
 
     async def finish(self) -> None:
         """All is well from now on, and there is time for everything."""
@@ -106,6 +148,7 @@ class Stage:
             await asyncio.sleep(0.0015)
             self.disk()
             await self.settle()
+            await self.save()
             if not self.gates:
                 await self.time(minutes=2)
                 await self.settle()
@@ -153,8 +196,8 @@ async def play(fates: list[str], choices: list[int], priorities: list[Priority],
     stage = Stage(office, list(fates))
     for priority in Priority:
         office.policy(priority, hedge_after=None if priority is Priority.BULK else timedelta(milliseconds=1))
-    for name, mailer in office.mailers.items():
-        office.line(name).mailer = StagedMailer(mailer.connection, capacity=1, stage=stage)
+    for name in office.mailers:
+        office.worker.ways.lines[name] = stage.line(office.line(name))
     prepare(office)
     messages = [
         (await office.submit(office.draft("a@example.net", "b@example.net", priority=priority))).id
@@ -182,7 +225,7 @@ def check(office: Office, stage: Stage) -> None:
     assert not stage.crossing
     assert max(stage.copies.values(), default=0) <= 1
     assert not office.worker.suspended
-    for line in office.worker.ways.lines.values():
+    for line in (*office.worker.ways.lines.values(), *stage.retired):
         assert line.drain() == []
         assert not line._turns
         assert line.busy == 0
@@ -195,10 +238,15 @@ def on_trial(office: Office) -> None:
     line.breaker = breaker.signed_in(failed, now)
 
 
+def limited(office: Office) -> None:
+    office.line().limiter = limits.Limiter(limits=Limits(per_second=1))
+    office.worker.ways.overall.limit({"per_second": 2})
+
+
 EXAMPLES = settings(max_examples=120, deadline=None)
 ORDERS = {
     "fates": st.lists(FATES, max_size=8),
-    "choices": st.lists(st.integers(0, 15), max_size=40),
+    "choices": st.lists(st.integers(0, 27), max_size=40),
     "priorities": st.lists(st.sampled_from(Priority), min_size=1, max_size=3),
 }
 
@@ -213,3 +261,9 @@ def test_in_any_order_of_events_nobody_gets_two_copies_and_nothing_is_lost(fates
 @given(**ORDERS)
 def test_the_same_holds_while_the_primary_is_on_trial(fates, choices, priorities):
     asyncio.run(play(fates, choices, priorities, on_trial))
+
+
+@EXAMPLES
+@given(**ORDERS)
+def test_the_same_holds_where_limits_let_mail_wait(fates, choices, priorities):
+    asyncio.run(play(fates, choices, priorities, limited))

@@ -220,3 +220,8 @@ def fault(passage: Passage, reply: str) -> Outcome:
 def same(lease: Lease, outcome: Outcome) -> Report:
     """One outcome for all."""
     return Report(outcomes=(outcome,) * len(lease.deliveries), phase=Phase.CONNECT)
+
+
+def named(lease: Lease, line: Line | None = None) -> dict[str, str]:
+    """Which message and connection, for diagnostics."""
+    return {"id": rfc5322.id_text(lease.id)} | ({"connection": line.name} if line else {})

@@ -8,11 +8,12 @@ import logging
 from asyncio import Future, Task
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from secondpost.core import message as rfc5322
+from secondpost.core.delivery import Move
 from secondpost.core.outcome import Unclear
 from secondpost.errors import StoreError
 from secondpost.store.base import Record, Store
@@ -50,7 +51,7 @@ class Ledger:
         elif isinstance(error, StoreError):
             logger.error("a result could not be written down; sending pauses: %s", error)
             self.suspended = True
-            self._unsaved.append(record)
+            self._unsaved.append(_given_back(record))
         else:
             _refused(record, error)
 
@@ -74,6 +75,15 @@ class Ledger:
             self._unsaved.popleft()
         self.suspended = False
         return True
+
+
+def _given_back(record: Record) -> Record:
+    """What was to go on at once waits: meanwhile its next attempt may have found that the store knows nothing of it."""
+    changes = tuple(
+        replace(change, moves=change.moves[:-1], due=record.ended) if change.moves[-1] is Move.LEASE else change
+        for change in record.changes
+    )
+    return replace(record, changes=changes)
 
 
 async def _left_out_if_need_be(event: Coroutine[Any, Any, None]) -> None:

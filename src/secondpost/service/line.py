@@ -131,8 +131,8 @@ class Line:
         """The limits let one more go after that wait: the most urgent of those that wait then."""
         seconds = max(wait.total_seconds(), TICK)
         turn = asyncio.get_running_loop().call_later(seconds, its_turn, self)
-        self._later[errand.lease.priority].append(errand)
         insort(self._turns, turn, key=lambda reserved: reserved.when())
+        self._later[errand.lease.priority].append(errand)
 
     def turn(self) -> Errand | None:
         """Whose turn it is, now that a time has come."""
@@ -191,9 +191,10 @@ class Line:
 
     def drain(self) -> list[Errand]:
         """Everything that waits here, to be sent another way."""
-        errands = [errand for waiting in (*self._queues, *self._later) for errand in waiting if not errand.over]
-        for waiting in (*self._queues, *self._later):
-            waiting.clear()
+        errands = []
+        for queues in (self._queues, self._later):
+            while (errand := self._first(queues)) is not None:
+                errands.append(errand)
         while self._turns:
             self._turns.popleft().cancel()
         return errands

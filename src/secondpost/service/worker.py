@@ -4,6 +4,7 @@ Rule: it never waits for what is known to be broken; what it holds in memory the
 """
 
 import asyncio
+import contextlib
 import logging
 from asyncio import Task
 from collections import Counter
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from secondpost.core import breaker, fallback, limits
-from secondpost.core import message as rfc5322
 from secondpost.core.outcome import Deferred, Fault, Outcome
 from secondpost.core.priority import Policy, Priority
 from secondpost.errors import StoreError
@@ -86,8 +86,16 @@ class Worker:
     def dispatch(self, errand: Errand) -> None:
         """Send an errand to the first line of its route that may carry it now; put it off when there is none.
 
-        Where only limits are in the way, it keeps its place in them: else it might wait behind what comes later.
+        A bug that shows in it costs this message a minute, and no other anything.
         """
+        try:
+            self._dispatch(errand)
+        except Exception:
+            logger.exception("no way was found by a fault of our own", extra=attempt.named(errand.lease))
+            self._put_off(errand, self.now(), fallback.LOCAL_WAIT)
+
+    def _dispatch(self, errand: Errand) -> None:
+        """Where only limits are in the way, it keeps its place in them: else it might wait behind what comes later."""
         now = self.now()
         if errand.lease.expires <= now:
             self._put_off(errand, now, OVERDUE)
@@ -209,7 +217,7 @@ class Worker:
         try:
             while (errand := await line.take()) is not None:
                 if not errand.over and not self.suspended:
-                    await self._safely(errand, line)
+                    await self._attempt(errand, line)
                     if task is not None and task.cancelling():
                         return
                     continue
@@ -218,16 +226,6 @@ class Worker:
                     self._on_hold.append(errand)
         finally:
             line.carriers -= 1
-
-    async def _safely(self, errand: Errand, line: Line) -> None:
-        """One attempt; a bug that shows in it costs this message its place in memory, and no other anything."""
-        try:
-            await self._attempt(errand, line)
-        except Exception:
-            logger.exception(
-                "an attempt could not be followed by a fault of our own",
-                extra={"id": rfc5322.id_text(errand.lease.id), "connection": line.name},
-            )
 
     async def try_once(self, lease: Lease, name: str) -> Report:
         """Carry a lease by one connection now, whatever its breaker says: a test by a person."""
@@ -246,7 +244,13 @@ class Worker:
         )  # fmt: skip
         passage = attempt.Passage(self.store, errand, start)
         report = await self._send(errand, line, passage)
-        self._follow(errand, line, passage, report)
+        try:
+            self._follow(errand, line, passage, report)
+        except Exception:  # a bug that shows here leaves a wait or a doubt, and costs no other message anything
+            logger.exception("an attempt could not be followed by a fault of our own", extra=attempt.named(lease, line))
+            with contextlib.suppress(Exception):
+                fault = attempt.fault(passage, "internal error: the outcome could not be followed")
+                self._follow(errand, line, passage, attempt.same(lease, fault))
         return report
 
     async def _send(self, errand: Errand, line: Line, passage: attempt.Passage) -> Report:
@@ -267,9 +271,7 @@ class Worker:
         except StoreError as error:
             return attempt.same(lease, attempt.fault(passage, str(error)))
         except Exception as error:
-            logger.exception(
-                "attempt failed by a fault of our own", extra={"id": rfc5322.id_text(lease.id), "connection": line.name}
-            )
+            logger.exception("attempt failed by a fault of our own", extra=attempt.named(lease, line))
             return attempt.same(lease, attempt.fault(passage, f"internal error: {type(error).__name__}"))
 
     # Following an outcome ------------------------------------------------------------------------------------------
