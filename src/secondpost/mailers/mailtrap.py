@@ -1,19 +1,23 @@
 """Mailtrap: https://api-docs.mailtrap.io/"""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
 
 from secondpost.core.event import Event, Kind
 from secondpost.core.outcome import Accepted, Outcome
 from secondpost.mailers import api, hooks
-from secondpost.mailers.base import Abilities, Hook, Setting
+from secondpost.mailers.base import Abilities, Hook, Setting, Sought
 from secondpost.mailers.parts import File, Letter, field_text, objects
 
 URLS: Final = {
     "transactional": "https://send.api.mailtrap.io/api/send", "bulk": "https://bulk.api.mailtrap.io/api/send",
     "sandbox": "https://sandbox.api.mailtrap.io/api/send",
 }  # fmt: skip
+LOGS: Final = "https://mailtrap.io/api/email_logs"
+SEARCHED: Final = 50  # recipients that a look-up asks for at once
+EARLIER: Final = timedelta(minutes=5)  # for clocks that differ
 KINDS: Final = {
     "delivery": Kind.DELIVERED, "open": Kind.OPENED, "click": Kind.CLICKED, "bounce": Kind.BOUNCED,
     "soft bounce": Kind.BOUNCED, "spam": Kind.COMPLAINED, "unsubscribe": Kind.UNSUBSCRIBED, "reject": Kind.REJECTED,
@@ -43,10 +47,13 @@ class Mailtrap(api.Api):
         *api.SHARED,
     )  # fmt: skip
     can: ClassVar[Abilities] = Abilities(
-        raw=False, max_recipients=1000, events=True, alternatives=False, international=False,
+        raw=False, max_recipients=1000, lookup=True, events=True, alternatives=False, international=False,
         no_subject=False,
     )  # fmt: skip
-    notes: ClassVar[tuple[str, ...]] = ("Names of attachments beyond ASCII may arrive garbled.",)
+    notes: ClassVar[tuple[str, ...]] = (
+        "Names of attachments beyond ASCII may arrive garbled.",
+        "A token that may only send cannot be looked up with; a doubt then waits for the webhook.",
+    )
 
     def request(self, letter: Letter, settings: api.Values) -> api.Request:
         parts = letter.parts
@@ -81,6 +88,22 @@ class Mailtrap(api.Api):
 
     def verify(self, settings: api.Values) -> api.Request:
         return api.get("https://mailtrap.io/api/accounts", _key(settings))
+
+    def lookup(self, sought: Sought, settings: api.Values) -> api.Request:
+        name = "filters[to][value]" + ("[]" if len(sought.recipients) > 1 else "")
+        query = [
+            ("filters[sent_after]", (sought.since - EARLIER).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+            ("filters[to][operator]", "ci_equal"),
+            *[(name, recipient) for recipient in sought.recipients[:SEARCHED]],
+        ]
+        return api.get(f"{LOGS}?{urlencode(query)}", _key(settings))
+
+    def found(self, response: api.Response, sought: Sought) -> Mapping[str, str]:
+        return {
+            str(one.get("to", "")).lower(): str(one.get("message_id", ""))
+            for one in response.dig("messages") or []
+            if (one.get("custom_variables") or {}).get("secondpost") == sought.mark
+        }
 
     def events(self, hook: Hook, settings: api.Values, now: datetime) -> list[Event]:
         secret = hooks.key(settings, "signing_secret", "Webhook Signing Secret")
