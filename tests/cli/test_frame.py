@@ -1,12 +1,13 @@
 """What all commands share: --json, --config, exit statuses, errors, the way to the gateway."""
 
+import errno
 import subprocess
 import sys
 
 import pytest
 
 from secondpost import __version__
-from secondpost.cli import COMMANDS, cli
+from secondpost.cli import COMMANDS, cli, output
 from secondpost.errors import ConfigError, SecondpostError, StoreInUse
 
 
@@ -139,3 +140,12 @@ def test_help_loads_neither_the_configuration_nor_tables_nor_an_event_loop():
     assert "'click'" in loaded
     for heavy in ("pydantic", "rich", "asyncio", "aiohttp", "secondpost.app", "secondpost.service"):
         assert f"'{heavy}'" not in loaded, heavy
+
+
+def test_an_answer_that_cannot_be_written_is_told_in_a_sentence(run, gateway, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    gateway.answers["log_list"] = {"rows": [], "next": None}
+    monkeypatch.setattr(output, "data", full)
+    assert "could not be written: No space left" in run("log", "list", "--json", code=1).stderr

@@ -3,6 +3,7 @@
 Rule: exit status 0 is success, 1 means that it failed, 2 that the command or the configuration is wrong.
 """
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -103,6 +104,11 @@ class Command(click.Command):
             ctx.exit(2 if isinstance(error, ConfigError) or kind(error) == "ConfigError" else 1)
         except KeyboardInterrupt:
             ctx.exit(130)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:  # of a pipe whose reader has left, click knows
+                raise
+            click.echo(f"secondpost: The answer could not be written: {error.strerror}.", err=True)
+            ctx.exit(1)
 
 
 def kind(error: SecondpostError) -> str:
