@@ -1,7 +1,9 @@
 """The gateway put together: it starts, takes mail in, recovers what a dead one held, loses nothing when it stops."""
 
 import asyncio
+import errno
 import os
+import signal
 import smtplib
 import socket
 import sys
@@ -14,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from secondpost import assembly
+from secondpost import app, assembly
 from secondpost.app import Gateway, offline
 from secondpost.assembly import Core, build
 from secondpost.config import Config, load
@@ -109,6 +111,30 @@ async def test_with_no_connection_configured_mail_is_kept_in_the_inbox(tmp_path)
         await in_thread(submit, gateway)
         row = await becomes(gateway, "accepted")
         assert (row["connection"], row["subject"]) == ("inbox", "hello")
+
+
+async def test_what_mail_does_not_need_cannot_end_the_gateway(tmp_path, monkeypatch, caplog):
+    def no_file_left(_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def full(_):
+        raise StoreUnavailable("The disk is full. Nothing was written.")
+
+    monkeypatch.setattr(app, "_invite", full)
+    monkeypatch.setattr(Gateway, "_web", no_file_left)
+    monkeypatch.setattr(app, "_spare_the_collector", lambda: None)
+    config = configured(tmp_path)
+    serving = asyncio.create_task(app._serve(config, lambda: config))
+    await until(lambda: "could not be loaded" in caplog.text or serving.done(), 20)
+    assert "nobody was invited" in caplog.text
+    assert await asyncio.to_thread(greeting, config) == b"220"
+    os.kill(os.getpid(), signal.SIGTERM)
+    await serving
+
+
+def greeting(config: Config) -> bytes:
+    with socket.create_connection((HOST, config.smtp.listen[0].port), 5) as client:
+        return client.recv(3)
 
 
 async def test_the_web_port_tells_that_it_is_ready_and_counts(tmp_path):

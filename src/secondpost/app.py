@@ -8,9 +8,10 @@ import contextlib
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import uvloop
@@ -36,6 +37,7 @@ from secondpost.service.submit import utc_now
 
 logger = logging.getLogger(__name__)
 
+OPEN_FILES = 65_536
 GRACE = 30.0  # seconds that attempts under way get to finish when we are asked to stop
 
 
@@ -155,6 +157,7 @@ async def offline(config: Config) -> AsyncIterator[Operations]:
 def serve(config: Config, read: Callable[[], Config]) -> int:
     """Run the gateway until SIGTERM or SIGINT; at SIGHUP, `read` anew. Returns the exit status."""
     os.umask(0o077)  # what we keep is mail: for nobody else on this machine
+    _allow_sessions()
     diagnostics.keep(config.log.level)
     try:
         uvloop.run(_serve(config, read))
@@ -162,6 +165,14 @@ def serve(config: Config, read: Callable[[], Config]) -> int:
         sys.stderr.write(f"secondpost: {error}\n")
         return 2 if isinstance(error, ConfigError) else 1
     return 0
+
+
+def _allow_sessions() -> None:
+    """A shell's limit of open files, often 1,024, is for programs with fewer sessions."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve(config: Config, read: Callable[[], Config]) -> None:
@@ -176,9 +187,9 @@ async def _serve(config: Config, read: Callable[[], Config]) -> None:
     _announce(config)
     notify.tell("READY=1")
     notify.keep_alive()
-    await _invite(gateway)
+    await _beside_mail("nobody was invited to set up the web admin", _invite(gateway))
     if gateway.web is not None:
-        await gateway.web.load()
+        await _beside_mail("the web admin and the API could not be loaded", gateway.web.load())
     await stopped.wait()
     notify.tell("STOPPING=1")
     logger.info("stopping: finishing what is under way")
@@ -195,6 +206,16 @@ def _spare_the_collector() -> None:
 def _announce(config: Config) -> None:
     smtp = ", ".join(str(address) for address in config.smtp.listen) or "nowhere"
     logger.info("ready: SMTP on %s, web on %s, data in %s", smtp, config.http.listen or "nowhere", config.data_dir)
+
+
+async def _beside_mail(failed: str, work: Awaitable[object]) -> None:
+    """What mail does not need must not end it, whatever is short."""
+    try:
+        await work
+    except (SecondpostError, OSError) as error:
+        logger.error("%s; mail goes on: %s", failed, error)
+    except Exception:
+        logger.exception("%s by a fault of our own; mail goes on", failed)
 
 
 async def _invite(gateway: Gateway) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import aiohttp
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from secondpost.core.connection import Connection
 from secondpost.core.priority import DEFAULTS
 from secondpost.entrypoints import http_protocol
-from secondpost.entrypoints.http import HttpListener, Pages
+from secondpost.entrypoints.http import HttpListener, Late, Pages
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.errors import ConfigError, StoreUnavailable
 from secondpost.mailers.capture import Capture
@@ -129,3 +131,17 @@ async def test_metrics_are_there_when_the_store_is_not(get, worker, monkeypatch)
     assert status == 200
     assert "secondpost_suspended 1.0" in page
     assert 'secondpost_breaker_state{connection="inbox",state="closed"} 1.0' in page
+
+
+async def test_what_could_not_be_loaded_is_loaded_when_it_is_asked_for_again():
+    answers: Iterator[Any] = iter([OSError("Too many open files"), "the web admin"])
+
+    def make() -> Any:
+        if isinstance(found := next(answers), OSError):
+            raise found
+        return found
+
+    late = Late(make)
+    with pytest.raises(OSError, match="open files"):
+        await late.load()
+    assert await late.load() == await late.load() == "the web admin"

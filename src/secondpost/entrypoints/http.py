@@ -58,13 +58,13 @@ class Pages:
 
 @dataclass(slots=True)
 class Late:
-    """An application that is loaded in a thread, by `load` or when it is first asked for: mail need not wait for it."""
+    """An application that is loaded in a thread, by `load` or when it is asked for: mail need not wait for it."""
 
     make: Callable[[], ASGIApp]
     _made: "asyncio.Task[ASGIApp] | None" = None
 
     async def load(self) -> ASGIApp:
-        if self._made is None:
+        if self._made is None or (self._made.done() and self._made.exception() is not None):  # then it is tried again
             self._made = asyncio.create_task(asyncio.to_thread(self.make))
         return await asyncio.shield(self._made)
 
