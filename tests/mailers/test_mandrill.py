@@ -11,7 +11,7 @@ import pytest
 
 from secondpost.core.event import Kind
 from secondpost.errors import HookRefused
-from secondpost.mailers.base import Hook
+from secondpost.mailers.base import Hook, Sought
 from tests.mailers.parcels import Crossing, api_mailer, parcel, told
 from tests.providers.server import SECRET, Call, Provider, Says, Script, unknown, wanted
 
@@ -28,6 +28,24 @@ def faults(call: Call) -> list[str]:
         *wanted(call.json, raw_message=str, to=list, from_email=str),
         *unknown(call.json, "key", "raw_message", "to", "from_email", "from_name", "async"),
     ]
+
+
+def look(call: Call, taken: list[Call]) -> Says:
+    """Messages whose recipient is asked for, each with what its header gave as metadata."""
+    if f"{call.method} {call.path}" != "POST /api/1.4/messages/search":
+        return Says(404)
+    asked = [term.removeprefix("full_email:") for term in call.json["query"].split(" OR ")]
+    found = [
+        {"email": to, "_id": f"m-{to}", "state": "rejected" if "blocked" in to else "sent", "metadata": metadata(one)}
+        for one in taken
+        for to in recipients(one)
+        if to in asked and call.json["date_from"] == "2026-03-01"
+    ]
+    return Says(200, found)
+
+
+def metadata(call: Call) -> object:
+    return json.loads(call.json["raw_message"].partition("\r\n")[0].removeprefix("X-MC-Metadata: "))
 
 
 def error(name: str) -> dict[str, object]:
@@ -62,7 +80,21 @@ PEER = Script(
     },
     verify="POST /api/1.4/users/ping2",
     verified=Says(200, {"PING": "PONG!"}),
+    look=look,
 )
+
+
+async def test_it_can_be_asked_what_it_has():
+    to = ("bob@dest.example", "eve@dest.example", "blocked@dest.example")
+    with Provider(PEER) as provider:
+        mailer = api_mailer("mandrill", **provider.settings)
+        sent, other = parcel(*to), parcel(*to)
+        sought = Sought(id=sent.id, message_id="", recipients=to, since=NOW)
+        await mailer.send(other, Crossing())
+        assert await mailer.look(sought) == {}
+        await mailer.send(sent, Crossing())
+        assert await mailer.look(sought) == {one: f"m-{one}" for one in to[:2]}
+        await mailer.close()
 
 
 async def test_nobody_commands_it_by_fields_of_a_message():

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
@@ -12,7 +12,7 @@ from secondpost.core.event import Event, Kind
 from secondpost.core.outcome import Accepted, Outcome
 from secondpost.errors import HookRefused
 from secondpost.mailers import api, hooks
-from secondpost.mailers.base import Abilities, Hook, Setting
+from secondpost.mailers.base import Abilities, Hook, Setting, Sought
 from secondpost.mailers.parts import Letter, seven_bit
 
 URL: Final = "https://mandrillapp.com/api/1.4"
@@ -31,6 +31,7 @@ KINDS: Final = {
     "open": Kind.OPENED, "click": Kind.CLICKED, "spam": Kind.COMPLAINED, "unsub": Kind.UNSUBSCRIBED,
     "reject": Kind.REJECTED, "delivered": Kind.DELIVERED,
 }  # fmt: skip
+SEARCHED: Final = 20  # recipients that a look-up asks for at once
 _COMMANDS: Final = re.compile(rb"(?im)^X-MC-[^\n]*\n(?:[ \t][^\n]*\n)*")  # its own fields: nobody else may command it
 
 
@@ -51,7 +52,7 @@ class Mandrill(api.Api):
         ),
         *api.SHARED,
     )  # fmt: skip
-    can: ClassVar[Abilities] = Abilities(max_bytes=25_000_000, max_recipients=1000, events=True)
+    can: ClassVar[Abilities] = Abilities(max_bytes=25_000_000, max_recipients=1000, lookup=True, events=True)
     notes: ClassVar[tuple[str, ...]] = (
         "Header fields that begin with X-MC- are commands to Mandrill, so they are taken out of your messages.",
     )
@@ -81,6 +82,23 @@ class Mandrill(api.Api):
     def verified(self, response: api.Response) -> tuple[Outcome, Mapping[str, str]]:
         return (api.by_status(response) if response.ok else _refused(response)), {}
 
+    def lookup(self, sought: Sought, settings: api.Values) -> api.Request:
+        value = {
+            "key": settings["key"],
+            "query": " OR ".join(f"full_email:{recipient}" for recipient in sought.recipients[:SEARCHED]),
+            "date_from": sought.since.astimezone(UTC).strftime("%Y-%m-%d"),
+            "limit": 1000,
+        }
+        return api.post(f"{URL}/messages/search", {}, value)
+
+    def found(self, response: api.Response, sought: Sought) -> Mapping[str, str]:
+        """Who was rejected was never sent to, and is named by none of their copies."""
+        return {
+            str(one.get("email", "")).lower(): str(one.get("_id", ""))
+            for one in hooks.each(response.json())
+            if _marked(one) == sought.mark and one.get("state") != "rejected"
+        }
+
     def events(self, hook: Hook, settings: api.Values, now: datetime) -> list[Event]:
         fields = sorted(parse_qsl(hook.body.decode("utf-8", "replace"), keep_blank_values=True))
         signed = hook.url + "".join(name + value for name, value in fields)
@@ -103,6 +121,11 @@ def _one(response: api.Response, told: Mapping[str, Any]) -> Outcome:
     return api.unclear(response, response.reply(status))
 
 
+def _marked(told: Mapping[str, Any]) -> Any:
+    metadata = told.get("metadata")
+    return metadata.get("secondpost") if isinstance(metadata, dict) else None
+
+
 def _refused(response: api.Response) -> Outcome:
     """Its name says what it is; its status is 500 more often than not."""
     name, said = response.dig("name"), response.dig("message")
@@ -117,7 +140,7 @@ def _event(told: Mapping[str, Any], now: datetime) -> Event:
         at=hooks.when(told.get("ts"), now),
         recipient=str(message.get("email") or ""),
         provider_id=str(told.get("_id") or message.get("_id") or ""),
-        message=hooks.ours((message.get("metadata") or {}).get("secondpost")),
+        message=hooks.ours(_marked(message)),
         event_id=f"{told.get('_id')}-{name}-{told.get('ts')}",
         permanent=name == "hard_bounce",
         text=str(message.get("diag") or message.get("bounce_description") or "")[:500],
