@@ -129,6 +129,21 @@ async def test_f18_a_full_disk_loses_nothing_that_was_accepted(cramped: SqliteSt
 
 
 @as_root
+async def test_f18_opened_on_a_full_disk_it_still_records_what_is_sent(cramped: SqliteStore, small_disk: Path):
+    it = submission(1, worker=WORKER)
+    await cramped.accept(it)
+    await cramped.close()
+    (small_disk / "padding").write_bytes(b"x" * shutil.disk_usage(small_disk).free)
+    store = SqliteStore(small_disk)
+    await store.open()
+    with pytest.raises(StoreUnavailable, match="full"):
+        await store.accept(submission(2))
+    assert await store.start(start(it)) is True
+    assert await store.record(record(it)) is True
+    await store.close()
+
+
+@as_root
 async def test_f18_a_large_body_that_does_not_fit_is_refused_and_leaves_nothing(cramped: SqliteStore, small_disk: Path):
     tail = cramped.tail(message_id(1))
     with pytest.raises(StoreUnavailable, match="large body"):

@@ -78,11 +78,23 @@ class Engine:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = take_lock(self.folder)
         try:
-            with told():
-                self._connect()
+            self._connect_or_make_room()
         except BaseException:
             self._release()
             raise
+
+    def _connect_or_make_room(self) -> None:
+        """On a full disk, mail that is stored can still go out: in the room that was kept back for it."""
+        try:
+            with told():
+                self._connect()
+        except StoreError as error:
+            if error is not FULL:
+                raise
+            self._close_connections()
+            self.reserve.give()
+            with told():
+                self._connect()
 
     def _connect(self) -> None:
         self.trouble = None
@@ -120,15 +132,18 @@ class Engine:
         await asyncio.to_thread(self._release)
 
     def _release(self) -> None:
+        self._close_connections()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _close_connections(self) -> None:
         while self._open_connections:
             connection = self._open_connections.pop(0)
             with suppress(apsw.Error):
                 # What a failing disk holds must not be moved about: the next start reads it as it is.
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(self.trouble is not None))
                 connection.close()
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
 
     # Reading and writing -------------------------------------------------------------------------------------------
 
