@@ -122,6 +122,15 @@ def test_the_library_is_typed_and_loads_no_gateway(run):
     assert "site-packages" in where
 
 
+def test_who_has_the_library_only_is_told_what_the_gateway_needs(tmp_path):
+    (tmp_path / "click.py").write_text("raise ModuleNotFoundError('No module named click', name='click')")
+    environ = {"PYTHONPATH": f"{tmp_path}:{ROOT / 'src'}"}
+    command = [sys.executable, "-m", "secondpost", "serve"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "secondpost: click is missing, and the gateway needs it: pip install 'secondpost[server]'\n"
+
+
 def test_manual_pages_and_completion_are_where_shells_look(installed):
     share = installed / "share"
     for name in (

@@ -54,6 +54,12 @@ class DirectBackendTests(Shared, theirs.SMTPBackendTestsBase):  # type: ignore[m
         """Theirs is for backends that have not the option; each that has it is to replace it, says Django."""
         assert EmailBackend(alias="x", fail_silently=True, **self.options).fail_silently
 
+    if KNOWS_MAILERS:
+
+        def test_create_from_mailers(self):
+            """Theirs is for backends that need no options; each that does is to name them, says Django."""
+            super().test_create_from_mailers(required_options=self.options)
+
 
 for name in LEFT_OUT:
     setattr(DirectBackendTests, name, None)
