@@ -5,8 +5,8 @@ Rule: a case is one fault and one message. Starting a gateway costs most of a se
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,20 +34,29 @@ def fates(
     folder: Path, faults: Mapping[str, Fault], *, until: str, seconds: float, linger: float = 0.5, **settings: Any
 ) -> dict[str, Fate]:
     """Send one message for each fault, wait for all to reach the state `until`, and a little longer."""
-    with ExitStack() as stack:
-        backup = stack.enter_context(Provider(name="backup"))
-        primaries = {case: stack.enter_context(Provider(name=case)) for case in faults}
-        gateway = stack.enter_context(
-            Gateway(folder, primary=backup, backup=backup, settings=routed(primaries) | settings)
-        )
+    with many_primaries(folder, faults, **settings) as (gateway, primaries, backup):
         for case, fault in faults.items():
             fault(primaries[case])
         sent = {case: (gateway.send(mark=case), time.monotonic()) for case in faults}
         with suppress(AssertionError):
             wait_until(lambda: {row["status"] for row in gateway.log().values()} == {until}, seconds)
         time.sleep(linger)
-        assert gateway.complaints == [], gateway.output()
         return {case: fate(gateway, primaries[case], backup, case, since) for case, (_, since) in sent.items()}
+
+
+@contextmanager
+def many_primaries(
+    folder: Path, cases: Iterable[str], **settings: Any
+) -> Iterator[tuple[Gateway, dict[str, Provider], Provider]]:
+    """A gateway, the primary of each case, and the backup of all. A subject that is a case goes by its primary."""
+    with ExitStack() as stack:
+        backup = stack.enter_context(Provider(name="backup"))
+        primaries = {case: stack.enter_context(Provider(name=case)) for case in cases}
+        gateway = stack.enter_context(
+            Gateway(folder, primary=backup, backup=backup, settings=routed(primaries) | settings)
+        )
+        yield gateway, primaries, backup
+        assert gateway.complaints == [], gateway.output()
 
 
 def fate(gateway: Gateway, primary: Provider, backup: Provider, case: str, since: float) -> Fate:

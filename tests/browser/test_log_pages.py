@@ -1,22 +1,19 @@
 """The pages of the Email Log, empty and filled, can be used by everybody: axe-core, light and dark, 360 pixels."""
 
-import pytest
-
 from tests.browser.conftest import set_up
-from tests.browser.test_pages_are_for_everybody import _look
+from tests.browser.test_pages_are_for_everybody import look
 from tests.gateway import Gateway
 from tests.provider import say
 
 HTML = "--b\r\nContent-Type: text/html\r\n\r\n<h1>Reset</h1><p>Click.</p>\r\n--b--\r\n"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_log_is_accessible_and_narrow(scheme, tmp_path, primary, backup, visit):
+def test_the_log_is_accessible_and_narrow(tmp_path, primary, backup, visit):
     with Gateway(tmp_path, primary=primary, backup=backup) as gateway:
-        page = visit(gateway, color_scheme=scheme, viewport={"width": 1280, "height": 800})
+        page = visit(gateway, viewport={"width": 1280, "height": 800})
         set_up(page, gateway)
         page.goto("/log")
-        _look(page, scheme, "log-empty")
+        look(page, "log-empty")
         rescued = _fill(gateway, primary)
         for name, path in (
             ("list", ""),
@@ -27,20 +24,20 @@ def test_the_log_is_accessible_and_narrow(scheme, tmp_path, primary, backup, vis
             ("resend", f"/{rescued}/resend"),
         ):
             page.goto(f"/log{path}")
-            _look(page, scheme, f"log-{name}")
+            look(page, f"log-{name}")
         page.goto("/settings/log")
-        _look(page, scheme, "log-settings")
+        look(page, "log-settings")
         page.goto("/log?q=anna")
         page.get_by_label("All that match").check()
         page.get_by_role("button", name="Delete").click()
         page.get_by_role("heading", name="Delete 4 messages?").wait_for()
-        _look(page, scheme, "log-delete")
+        look(page, "log-delete")
         page.get_by_role("link", name="Leave them").click()
         page.get_by_label("All on this page").check()
         page.get_by_role("button", name="Resend").click()
         page.get_by_role("button", name="Send 4 messages again").click()
         page.get_by_text("4 messages sent again").wait_for()
-        _look(page, scheme, "log-job")
+        look(page, "log-job")
 
 
 def _fill(gateway, primary) -> str:

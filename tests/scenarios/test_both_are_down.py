@@ -22,8 +22,8 @@ def test_f43_with_both_down_mail_waits_and_drains_when_one_heals(launch, primary
         else:
             getattr(provider, fault)()
     marks = gateway.send_many(20)
-    time.sleep(8)
-    assert primary.sessions + backup.sessions < 60, "no ping-pong"
+    time.sleep(4)
+    assert primary.sessions + backup.sessions < 30, "no ping-pong"
     assert set(gateway.states(marks[0]).values()) <= {"waiting", "leased"}
     backup.heal()
     wait_until(lambda: all(backup.copies[mark, TO] for mark in marks), 45, gateway.report)
@@ -35,7 +35,7 @@ def test_f43_after_both_were_down_traffic_returns_to_the_primary(launch, primary
     primary.refuse()
     backup.refuse()
     marks = gateway.send_many(10)
-    time.sleep(6)
+    time.sleep(3)
     primary.heal()
     wait_until(lambda: all(primary.copies[mark, TO] for mark in marks), 45, gateway.report)
     assert backup.mail == []
@@ -59,7 +59,7 @@ def test_f44_a_slow_backup_does_not_keep_mail_from_a_primary_that_is_back(launch
     gateway = launch(backup=backup.connection(limits={"sessions": 4}, timeouts={"data_reply": 30}))
     primary.refuse()
     backup.on("dot", before(normally, seconds=2))
-    marks = gateway.send_many(40, sessions=4)
+    marks = gateway.send_many(24, sessions=4)  # 12 seconds' work for the backup
     wait_until(lambda: len(backup.mail) >= 4, 20, gateway.report)
     primary.heal()
     wait_until(lambda: primary.commands["EHLO"], 20, gateway.report)  # a probe; it may send nothing

@@ -50,10 +50,14 @@ def fails(gateway, *words, seconds=15):
     ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
 )
 def test_a_wrong_setting_is_named_with_the_right_one(launch, settings, words):
-    gateway = launch(running=False, settings=settings)
-    fails(gateway, *words)
-    check = gateway.run("config", "check")
+    fails(launch(running=False, settings=settings), *words)
+
+
+def test_all_that_is_wrong_is_told_at_once_and_without_a_start(launch):
+    wrong = {"primry": "x", "smtp": {"lisen": ["127.0.0.1:1"]}, "connections": {"primary": {"port": "many"}}}
+    check = launch(running=False, settings=wrong).run("config", "check")
     assert check.returncode in {1, 2}
+    assert [word for word in ("primry", "smtp.lisen", "primary.port") if word not in check.stderr] == []
     assert "Traceback" not in check.stdout + check.stderr
 
 
@@ -100,12 +104,12 @@ def database(gateway):
 
 def with_waiting_mail(launch, primary, backup):
     """A stopped gateway that has accepted five messages and delivered none."""
-    gateway = launch()
-    primary.refuse()
     backup.refuse()
+    gateway = launch(primary=primary.connection() | {"port": free_port()})
     marks = gateway.send_many(5)
     gateway.stop()
-    primary.heal()
+    gateway.settings["connections"]["primary"] = primary.connection()  # another one now: its breaker is not waited for
+    gateway.write_config()
     return gateway, marks
 
 
