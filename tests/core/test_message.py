@@ -37,7 +37,6 @@ def test_a_typical_header_block_is_summarized():
         message_id="<1234@app.example.com>",
         date="Mon, 03 Aug 2026 10:00:00 +0000",
         content_type='multipart/alternative; boundary="=_abc"',
-        hops=1,
         private={"secondpost-priority": "urgent", "secondpost-tag": "welcome"},
     )
 
@@ -55,11 +54,6 @@ def test_several_to_fields_are_joined_and_of_others_the_first_counts():
     summary = summarize(b"To: a@x\r\nSubject: one\r\nTo:\r\nto: B <b@x>\r\nSubject: two\r\nTo: c@x\r\n\r\n")
     assert summary.to == ("a@x", "b@x", "c@x")
     assert summary.subject == "one"
-
-
-@pytest.mark.parametrize("hops", [0, 1, 2, 60])
-def test_hops_are_counted(hops):
-    assert summarize(b"Received: x\r\nX: y\r\nX: z\r\n" * hops + b"\r\n").hops == hops
 
 
 @given(st.binary(max_size=400))

@@ -8,6 +8,7 @@ from secondpost.core import message as rfc5322
 from secondpost.core import routing
 from secondpost.core.connection import Connection
 from secondpost.core.priority import DEFAULTS, Priority
+from secondpost.core.suppression import List
 from secondpost.errors import Refusal
 from secondpost.service.desk import Desk
 from secondpost.service.submit import Draft
@@ -142,5 +143,5 @@ def test_who_is_blocked_is_withheld_from_everybody(desk):
 
 
 def test_who_is_suppressed_is_withheld_alone_whatever_the_case_of_the_domain(desk):
-    desk.suppressed = desk.suppressed.adding("b@example.net", "spam")
+    desk.suppressed = List({"b@example.net": "spam"})
     assert desk.withheld(("a@example.net", "b@EXAMPLE.NET"), choose(desk)) == {"b@EXAMPLE.NET": "suppressed: spam"}

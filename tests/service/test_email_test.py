@@ -90,7 +90,7 @@ async def test_a_test_to_what_is_no_address_is_refused(office, connections, to):
 
 
 async def test_a_test_to_somebody_who_must_not_be_written_to_is_refused(office, connections):
-    office.desk.suppressed = List().adding("gone@example.net", "bounced")
+    office.desk.suppressed = List({"gone@example.net": "bounced"})
     with pytest.raises(SecondpostError, match="suppressed: bounced"):
         await run_test(office, connections, to="gone@example.net")
     assert office.store._entries == {}

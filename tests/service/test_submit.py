@@ -269,7 +269,7 @@ async def test_a_person_who_resends_does_not_use_up_what_the_log_in_may_submit(o
 
 
 async def test_a_suppressed_recipient_is_cancelled_with_the_reason_and_the_others_are_served(office):
-    office.desk.suppressed = suppression.List().adding("gone@example.net", "bounced")
+    office.desk.suppressed = suppression.List({"gone@example.net": "bounced"})
     number = await office.send("a@example.net", "gone@EXAMPLE.net")
     entry = await office.entry(number)
     assert [(d["state"], d["reason"]) for d in entry.deliveries] == [
@@ -280,7 +280,7 @@ async def test_a_suppressed_recipient_is_cancelled_with_the_reason_and_the_other
 
 
 async def test_when_nobody_may_be_written_to_no_room_is_taken(office):
-    office.desk.suppressed = suppression.List().adding("gone@example.net", "bounced")
+    office.desk.suppressed = suppression.List({"gone@example.net": "bounced"})
     number = await office.send("gone@example.net", "gone@example.net")
     assert await office.states(number) == ["cancelled", "cancelled"]
     assert office.worker.room.count == 0

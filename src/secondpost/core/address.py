@@ -44,26 +44,6 @@ class Address:
     def text(self) -> str:
         return f"{self.local}@{self.domain}"
 
-    @property
-    def domain_key(self) -> str:
-        """The domain for comparing. IDNA is not applied: `münchen.example` differs from its `xn--` form."""
-        return self.domain.lower()
-
-    @property
-    def key(self) -> str:
-        """The whole address for comparing. The local part keeps its case, which belongs to its host."""
-        return f"{self.local}@{self.domain.lower()}"
-
-    @property
-    def is_ascii(self) -> bool:
-        """False: only a server that offers SMTPUTF8 can take it."""
-        return self.local.isascii() and self.domain.isascii()
-
-
-def same(one: Address, other: Address) -> bool:
-    """Whether both name the same mailbox."""
-    return one.local == other.local and one.domain.lower() == other.domain.lower()
-
 
 def parse(text: str) -> Address:
     """The address that `text` is, without brackets or display name. Raises `AddressError`."""

@@ -75,7 +75,6 @@ class Summary:
     message_id: str = ""
     date: str = ""
     content_type: str = ""
-    hops: int = 0  # Received fields
     private: dict[str, str] = field(default_factory=dict)  # Secondpost-* fields, names lower-cased
 
 
@@ -94,7 +93,6 @@ def summarize(head: bytes) -> Summary:
         message_id=words.decode(first.get(b"message-id", b"")),
         date=words.decode(first.get(b"date", b"")),
         content_type=words.decode(first.get(b"content-type", b"")),
-        hops=_hops(first, again),
         private=_private(first),
     )
 
@@ -128,10 +126,6 @@ def _addresses(name: bytes, first: dict[bytes, bytes], again: list[Found]) -> tu
     if again:
         value = b",".join([value, *[more for other, more in again if other == name]])
     return mailboxes.addresses(value)
-
-
-def _hops(first: dict[bytes, bytes], again: list[Found]) -> int:
-    return (b"received" in first) + sum(name == b"received" for name, _ in again)
 
 
 def _private(first: dict[bytes, bytes]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 Rule: a recipient is found whatever its case; what is withheld is recorded with its reason, never dropped.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -33,18 +33,6 @@ class List:
     def reason(self, address: str) -> str:
         """Why an address is suppressed; empty when it is not."""
         return self.entries.get(key(address), "")
-
-    def withheld(self, recipients: Iterable[str]) -> dict[str, str]:
-        """The recipients that are suppressed, each with its reason."""
-        if not self.entries:
-            return {}
-        return {address: reason for address in recipients if (reason := self.reason(address))}
-
-    def adding(self, address: str, reason: str) -> "List":
-        return List({**self.entries, key(address): reason})
-
-    def without(self, address: str) -> "List":
-        return List({known: reason for known, reason in self.entries.items() if known != key(address)})
 
 
 def key(address: str) -> str:

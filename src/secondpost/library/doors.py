@@ -26,7 +26,6 @@ from secondpost.mailers.base import Crossing, Parcel
 from secondpost.mailers.http_line import Line
 from secondpost.service.submit import Draft
 
-NAMED = "gateway"
 _QUEUED_AS = re.compile(r"queued as (\w+)")
 _OWN_NETWORK = re.compile(r"localhost|[^.]+|.*\.(?:local|localhost|internal|lan|home\.arpa)", re.IGNORECASE)
 METADATA_LIMIT = 900  # characters of JSON

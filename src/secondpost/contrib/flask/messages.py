@@ -14,7 +14,6 @@ from secondpost.contrib.flask.settings import person
 from secondpost.errors import Refusal
 
 Person = str | tuple[str, str]
-Extra = Mapping[str, Any] | None
 
 
 def refuse(**given: Any) -> None:
