@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+import socket
+import struct
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -610,6 +612,25 @@ async def test_verify_signs_in_and_sends_nothing(provider):
     await asyncio.sleep(0.05)
     assert set(provider.commands) == {"EHLO", "QUIT"}
     assert [(stage.name, stage.ok) for stage in verdict.stages] == [("DNS", True), ("TCP", True), ("Log-in", True)]
+
+
+async def test_a_server_that_is_gone_as_soon_as_it_is_reached_costs_no_socket(monkeypatch):
+    async def gone(_addresses, **_options):
+        with socket.create_server((HOST, 0)) as listener:
+            reached = socket.create_connection(listener.getsockname())
+            there, _ = listener.accept()
+            there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            there.close()
+        with suppress(OSError):
+            reached.recv(1)  # until the reset is here
+        dead.append(reached)
+        return reached
+
+    dead = []
+    monkeypatch.setattr("aiohappyeyeballs.start_connection", gone)
+    verdict = await Smtp(connection(host=HOST, port=free_port(), encryption="none")).verify()
+    assert verdict.outcome.fault is Fault.UNREACHABLE
+    assert [sock.fileno() for sock in dead] == [-1]
 
 
 async def test_verify_says_what_is_wrong():

@@ -191,12 +191,11 @@ class _Way:
             addresses = await self._loop.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
             found = dict.fromkeys(str(address[4][0]) for address in addresses)
             self.stages.note("DNS", f"{server.host} is {', '.join(found)}")
-            sock = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
-        self.stages.note("TCP", f"connected to {sock.getpeername()[0]} port {server.port}")
-        return sock
+            return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=0.25)
 
     async def _wrap(self, sock: socket.socket) -> None:
-        try:
+        try:  # also for the name: a server that hung up at once has none any more
+            self.stages.note("TCP", f"connected to {sock.getpeername()[0]} port {self.server.port}")
             if self.server.tls:
                 self.phase = Phase.TLS
                 tls = await asyncio.to_thread(context, self.server.ca_file)
