@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from secondpost.core.delivery import Move
+from secondpost.core.event import Sequel
 from secondpost.core.ids import new_id
 from secondpost.core.message import Message, Summary
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected
@@ -55,6 +56,15 @@ def records(it: Submission, number: int) -> Iterator[Record]:
         yield _record(it, 1, "primary", Accepted("250 2.0.0 queued"), Move.ACCEPT)
 
 
+def told(it: Submission, number: int) -> dict[str, Any] | None:
+    """What a provider says later: one in twenty is delivered, one in a thousand bounces."""
+    came = Sequel.DELIVERED if number % 20 == 1 else Sequel.BOUNCED if number % 1000 == 2 else None
+    if came is None:
+        return None
+    text = f"#0 {it.recipients[0]}"
+    return {"at": it.accepted, "connection": "primary", "message": it.id, "text": text, "sequel": (0, came)}
+
+
 def _record(it: Submission, attempt: int, connection: str, outcome: Outcome, *moves: Move) -> Record:
     started = it.accepted + timedelta(milliseconds=20 * attempt)
     return Record(
@@ -69,10 +79,13 @@ async def fill(store: SqliteStore, count: int) -> float:
     start, begun = time.perf_counter(), datetime.now(UTC) - SPAN - timedelta(minutes=10)
     for first in range(0, count, TOGETHER):
         asked: list[Future[Any]] = []
+        later: list[dict[str, Any]] = []
         for number in range(first, min(count, first + TOGETHER)):
             it = submission(number, count, begun)
             asked += [store.accept(it), *(store.record(one) for one in records(it, number))]
+            later += [one for one in (told(it, number),) if one]
         await asyncio.gather(*asked)
+        await asyncio.gather(*[store.event(one["sequel"][1].value, **one) for one in later])
     while await store.index(TOGETHER):
         pass
     return time.perf_counter() - start

@@ -82,6 +82,9 @@ def _kinds(browser: "Browser", count: int) -> Iterator[tuple[str, list[str]]]:
     yield "a frequent word of a subject", [_log(q="invoice", **{"in": "subject"})] * EACH
     yield "failed", [_log(status="failed")] * EACH
     yield "failed, of one address", [_log(status="failed", q=f"person{number % 50_000}") for number in some]
+    yield "delivered (one in 20)", [_log(status="delivered")] * EACH
+    yield "bounced (one in 1,000)", [_log(status="bounced")] * EACH
+    yield "bounced, of one address", [_log(status="bounced", q=f"person{number % 50_000}") for number in some]
     yield "unclear (none)", [_log(status="unclear")] * EACH
     yield "by one connection", [_log(connection="backup")] * EACH
     yield "sent by backup", [_log(backup="1")] * EACH

@@ -1,10 +1,14 @@
 """The Email Log in the web admin: what it shows, to whom, and that nothing in a message can act."""
 
 import base64
+import csv
+import io
 from urllib.parse import urlencode
 
 import pytest
 
+from secondpost.core.event import Sequel
+from secondpost.core.ids import parse_id
 from secondpost.service.users import Role
 from tests.admin.conftest import Admin
 
@@ -49,6 +53,26 @@ async def test_counts_respect_the_filters(admin):
     assert 'Sent <span class="number">2</span>' in (await browser.get("/log")).text
     assert 'Sent <span class="number">1</span>' in (await browser.get("/log?q=bob")).text
     assert 'Failed <span class="number">0</span>' in (await browser.get("/log")).text
+
+
+async def test_the_list_says_what_a_provider_told_later_and_finds_it(admin):
+    messages = {subject: await put(admin, subject) for subject in ("One", "Two", "Three")}
+    for subject, came in (("One", Sequel.DELIVERED), ("Two", Sequel.BOUNCED)):
+        told = {"message": parse_id(messages[subject]), "sequel": (0, came), "text": "#0 anna@example.org: as told"}
+        await admin.operations.store.event(came.value, at=admin.operations.now(), **told)
+    browser = await admin.signed_in(Role.OPERATOR)
+    page = (await browser.get("/log")).text
+    for label in ("Sent", "Delivered", "Bounced"):
+        assert f'{label} <span class="number">1</span>' in page
+    bounced = (await browser.get("/log?status=bounced")).text
+    assert ("/log/" + messages["Two"] in bounced, "/log/" + messages["One"] in bounced) == (True, False)
+    assert '<span class="standing bad">Bounced</span>' in bounced
+    story = (await browser.get(f"/log/{messages['One']}")).text
+    assert '<span class="standing good">Delivered</span>' in story
+    assert '<span class="badge">delivered</span>' in story
+    answer = await browser.post("/log/export", data={"format": "csv", "all": "on", "query": "status=bounced"})
+    (row,) = csv.DictReader(io.StringIO(answer.text))
+    assert (row["id"], row["status"]) == (messages["Two"], "bounced")
 
 
 async def test_pages_go_on_by_key_and_never_show_a_message_twice(admin, monkeypatch):

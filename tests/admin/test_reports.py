@@ -6,6 +6,9 @@ import io
 
 import pytest
 
+from secondpost.core.event import Sequel
+from secondpost.core.ids import parse_id
+from secondpost.service.costly import Costly
 from secondpost.service.users import Role
 
 
@@ -31,6 +34,20 @@ async def test_it_counts_by_day_and_by_what_is_asked_for(admin, sent):
     assert "Inbox" in (await browser.get("/reports?by=connection")).text
     assert "&lt;script&gt;" in (await browser.get("/reports?by=subject")).text
     assert "(no subject)" in (await browser.get("/reports?by=subject")).text
+
+
+async def test_what_became_of_mail_is_counted_where_a_provider_tells_it(admin, sent):
+    browser = await admin.signed_in(Role.OPERATOR)
+    assert "Bounced" not in (await browser.get("/reports")).text
+    first, *_ = (await admin.operations.log_list())["rows"]
+    told = {"message": parse_id(first["id"]), "sequel": (0, Sequel.BOUNCED)}
+    await admin.operations.store.event("bounced", at=admin.operations.now(), **told)
+    admin.operations.reports.costly = Costly()  # what was counted before is forgotten
+    page = (await browser.get("/reports")).text
+    assert "<dt>Bounced</dt><dd>1</dd>" in page
+    assert "2 of it no provider has told about" in page
+    rows = list(csv.DictReader(io.StringIO((await browser.get("/reports/csv?by=subject")).text)))
+    assert sorted((row["bounced"], row["delivered"]) for row in rows) == [("", ""), ("", ""), ("1", "0")]
 
 
 @pytest.mark.parametrize("query", ["since=2026-01-31&until=", "since=x&until=y", "since=2026-02-02&until=2026-02-01"])

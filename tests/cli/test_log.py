@@ -102,6 +102,12 @@ def test_state_is_another_word_for_status(run, gateway):
     assert gateway.asked[-1][1]["status"] == "rejected"
 
 
+def test_what_a_provider_told_later_is_listed_and_asked_for(run, gateway):
+    gateway.answers["log_list"] = {"rows": [ROW | {"status": "bounced"}], "next": None}
+    assert "bounced" in run("log", "list", "--status", "bounced").output
+    assert gateway.asked[-1][1]["status"] == "bounced"
+
+
 @pytest.mark.parametrize(
     ("said", "meant"),
     [

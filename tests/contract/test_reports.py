@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from secondpost.core.delivery import Move
+from secondpost.core.event import Sequel
 from secondpost.core.outcome import ON_PURPOSE, Deferred, Fault, Rejected, Unclear
 from secondpost.core.tally import Heading, Tally, together
 from tests.store.samples import DAY, HOUR, NOW, WORKER, accepted, ended, record, submission
@@ -45,6 +46,18 @@ async def test_every_delivery_is_counted_once_by_what_became_of_it(store):
     await mail(store)
     whole = together(await tally(store, Heading.TIME))
     assert whole == Tally(primary=1, backup=1, failed=1, unclear=1, waiting=1, cancelled=1, times={1200: 1, 3000: 1})
+
+
+async def test_what_providers_told_later_is_part_of_what_was_sent_unless_they_failed(store):
+    crowd = await mail(store)
+    for number, came in ((0, Sequel.DELIVERED), (1, Sequel.FAILED), (2, Sequel.COMPLAINED), (3, Sequel.BOUNCED)):
+        await store.event("told", at=NOW, message=crowd[number].id, text="#0", sequel=(0, came))
+    whole = together(await tally(store, Heading.TIME))  # 2 was refused, and arrived all the same; 3 is still unclear
+    assert whole == Tally(
+        primary=2, failed=1, unclear=1, waiting=1, cancelled=1, delivered=1, complained=1, times={1200: 1}
+    )  # fmt: skip
+    assert (whole.all, whole.sent, whole.told) == (6, 2, 2)
+    assert (await tally(store, Heading.CONNECTION, limit=1))[0].all == 3
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from secondpost.core.delivery import IllegalMove, Move, State
+from secondpost.core.event import Sequel
 from secondpost.core.message import Message
 from secondpost.core.outcome import Deferred, Fault, Phase, Rejected, Unclear
 from secondpost.core.priority import Priority
@@ -779,13 +780,20 @@ async def test_an_entry_says_everything(store):
     await store.accept(it)
     await store.event("fallback", at=NOW, connection="primary", message=it.id, text="slow")
     entry = await store.entry(it.id)
-    assert (entry.notes, entry.tag, entry.parent, entry.entrypoint) == (it.notes, "receipt", 42, "smtp")
+    assert (entry.row.notes, entry.tag, entry.parent, entry.row.entrypoint) == (it.notes, "receipt", 42, "smtp")
     assert entry.expires == it.expires
     assert [(e["kind"], e["at"], e["text"]) for e in entry.events] == [("fallback", NOW, "slow")]
 
 
 async def found(store: Store, **filters: object) -> list[str]:
     return [row.subject for row in await store.page(Query(**filters))]  # type: ignore[arg-type]
+
+
+async def tell(store: Store, subject: str, *told: Sequel, number: int = 0) -> None:
+    """What a provider says later came of a message."""
+    ((message, text),) = [(row.id, f"#{number}") for row in await store.page(Query()) if row.subject == subject]
+    for came in told:
+        await store.event("told", at=NOW, message=message, text=text, sequel=(number, came))
 
 
 @pytest.fixture(params=["fresh", "indexed"])
@@ -834,19 +842,57 @@ async def test_the_log_is_searched_by_subject(filled):
 
 
 async def test_the_log_is_filtered_by_state(filled):
-    assert await found(filled, states=(State.WAITING,)) == ["Your invoice"]
-    assert await found(filled, states=(State.LEASED,)) == ["Ticket"]
-    assert await found(filled, states=(State.SENDING,)) == ["Your order"]
-    assert await found(filled, states=(State.UNCLEAR,)) == ["Newsletter"]
-    assert await found(filled, states=(State.ACCEPTED,)) == ["Password reset", "Your Café order"]
-    assert await found(filled, states=(State.REJECTED, State.CANCELLED)) == ["Receipt", "Password reset"]
-    assert await found(filled, states=(State.EXPIRED,)) == []
+    assert await found(filled, standings=(State.WAITING,)) == ["Your invoice"]
+    assert await found(filled, standings=(State.LEASED,)) == ["Ticket"]
+    assert await found(filled, standings=(State.SENDING,)) == ["Your order"]
+    assert await found(filled, standings=(State.UNCLEAR,)) == ["Newsletter"]
+    assert await found(filled, standings=(State.ACCEPTED,)) == ["Password reset", "Your Café order"]
+    assert await found(filled, standings=(State.REJECTED, State.CANCELLED)) == ["Receipt", "Password reset"]
+    assert await found(filled, standings=(State.EXPIRED,)) == []
+
+
+async def test_what_a_provider_told_later_is_shown_and_found(filled):
+    await tell(filled, "Your Café order", Sequel.DELIVERED)
+    await tell(filled, "Password reset", Sequel.BOUNCED)
+    await tell(filled, "Receipt", Sequel.DELIVERED)  # withdrawn while it was unclear, and they had it
+    assert await found(filled, standings=(Sequel.DELIVERED,)) == ["Receipt", "Your Café order"]
+    assert await found(filled, standings=(Sequel.BOUNCED,)) == ["Password reset"]
+    assert await found(filled, standings=(Sequel.COMPLAINED, State.REJECTED)) == ["Password reset"]
+    assert await found(filled, standings=(State.ACCEPTED,)) == await found(filled, standings=(State.CANCELLED,)) == []
+    assert await found(filled, standings=(Sequel.DELIVERED,), subject="cafe") == ["Your Café order"]
+    assert await found(filled, standings=(Sequel.DELIVERED,), connection="primary") == []
+    assert await filled.count(Query(standings=(Sequel.DELIVERED,))) == (2, False)
+    (row,) = await filled.page(Query(standings=(Sequel.BOUNCED,)))
+    assert (row.states, row.sequels) == ((State.ACCEPTED, State.REJECTED), (Sequel.BOUNCED, None))
+    assert row.standings == (Sequel.BOUNCED, State.REJECTED)
+
+
+async def test_of_what_was_told_what_weighs_most_stays_whatever_comes_first(filled):
+    await tell(filled, "Your Café order", Sequel.DELIVERED, Sequel.COMPLAINED, Sequel.DELIVERED)
+    await tell(filled, "Password reset", Sequel.BOUNCED, Sequel.DELIVERED)
+    assert await found(filled, standings=(Sequel.COMPLAINED,)) == ["Your Café order"]
+    assert await found(filled, standings=(Sequel.BOUNCED,)) == ["Password reset"]
+    assert await found(filled, standings=(Sequel.DELIVERED,)) == []
+
+
+async def test_what_is_still_open_stands_as_it_is_until_it_is_over(filled):
+    await tell(filled, "Newsletter", Sequel.DELIVERED)
+    assert await found(filled, standings=(Sequel.DELIVERED,)) == []
+    assert await found(filled, standings=(State.UNCLEAR,)) == ["Newsletter"]
+    (row,) = await filled.page(Query(standings=(State.UNCLEAR,)))
+    await filled.move(row.id, None, Move.SETTLE_ARRIVED, now=NOW, due=None, reason="")
+    assert await found(filled, standings=(Sequel.DELIVERED,)) == ["Newsletter"]
+
+
+async def test_what_is_told_of_a_message_that_is_gone_changes_nothing(filled):
+    await filled.event("delivered", at=NOW, message=42, text="#0", sequel=(0, Sequel.DELIVERED))
+    assert await found(filled, standings=(*Sequel,)) == []
 
 
 async def test_the_log_is_filtered_by_connection(filled):
     assert await found(filled, connection="backup") == ["Your Café order"]
     assert await found(filled, connection="primary") == ["Newsletter", "Your order", "Password reset"]
-    assert await found(filled, connection="primary", states=(State.REJECTED,)) == ["Password reset"]
+    assert await found(filled, connection="primary", standings=(State.REJECTED,)) == ["Password reset"]
 
 
 async def test_the_log_is_filtered_by_date(filled):
@@ -868,10 +914,10 @@ async def test_what_was_withheld_is_told_apart_by_its_reason(filled):
         it = submission(number, accepted=NOW + DAY, recipients=[recipient], withheld={recipient: reason})
         await filled.accept(it)
     cancelled = (State.CANCELLED,)
-    assert await found(filled, withheld="suppressed", states=cancelled) == ["Order 20"]
-    assert await found(filled, withheld="blocked", states=cancelled) == ["Order 21"]
-    assert await found(filled, withheld="cancelled", states=cancelled) == ["Receipt"]
-    (row,) = await filled.page(Query(withheld="blocked", states=cancelled))
+    assert await found(filled, withheld="suppressed", standings=cancelled) == ["Order 20"]
+    assert await found(filled, withheld="blocked", standings=cancelled) == ["Order 21"]
+    assert await found(filled, withheld="cancelled", standings=cancelled) == ["Receipt"]
+    (row,) = await filled.page(Query(withheld="blocked", standings=cancelled))
     assert row.withheld == "blocked by the route Demo"
 
 
@@ -900,7 +946,7 @@ async def test_a_look_goes_on_where_it_ended(filled):
     "filters",
     [
         {"address": "anna"}, {"subject": "your"}, {"connection": "primary"}, {"by_backup": True}, {"error": "55"},
-        {"states": (State.ACCEPTED, State.WAITING)}, {"states": (State.LEASED,)}, {"content": "thank you"},
+        {"standings": (State.ACCEPTED, State.WAITING)}, {"standings": (State.LEASED,)}, {"content": "thank you"},
         {"since": NOW + 2 * HOUR, "until": NOW + 6 * HOUR},
     ],
     ids=str,
@@ -936,7 +982,7 @@ async def test_only_finished_messages_are_dropped(filled):
 
 
 async def test_filters_narrow_each_other(filled):
-    assert await found(filled, address="anna", subject="reset", states=(State.ACCEPTED,), connection="primary") == [
+    assert await found(filled, address="anna", subject="reset", standings=(State.ACCEPTED,), connection="primary") == [
         "Password reset"
     ]
     assert await found(filled, address="anna", connection="backup") == []

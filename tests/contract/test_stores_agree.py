@@ -7,6 +7,7 @@ import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from secondpost.core.delivery import IllegalMove, Move, State
+from secondpost.core.event import Sequel, Standing
 from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
 from secondpost.core.priority import Priority
@@ -174,6 +176,11 @@ class StoresAgree(RuleBasedStateMachine):
         numbers, due = None if number is None else [number], self.now + timedelta(minutes=wait)
         self.both(lambda store: store.move(it.id, numbers, move, now=self.now, due=due, reason="by hand"))
 
+    @rule(it=messages, number=st.integers(0, 2), came=st.sampled_from(Sequel))
+    def tell(self, it: Submission, number: int, came: Sequel) -> None:
+        told = (min(number, len(it.recipients) - 1), came)
+        self.both(lambda store: store.event("told", at=self.now, message=it.id, sequel=told))
+
     @rule(content=st.integers(0, 200), log=st.integers(0, 400), limit=st.integers(1, 5))
     def purge(self, content: int, log: int, limit: int) -> None:
         before = [self.now - timedelta(minutes=minutes) for minutes in (content, content + log)]
@@ -188,7 +195,7 @@ class StoresAgree(RuleBasedStateMachine):
         self.runner.run(self.subject.index(limit))
 
     @rule(
-        states=st.lists(st.sampled_from(State), max_size=2, unique=True).map(tuple),
+        standings=st.lists(st.sampled_from([*State, *Sequel]), max_size=2, unique=True).map(tuple),
         connection=st.sampled_from(["", "primary", "nobody"]),
         subject=st.sampled_from(["", "order 1"]),
         address=st.sampled_from(["", "r1@x.org", "r1"]),
@@ -198,9 +205,9 @@ class StoresAgree(RuleBasedStateMachine):
         oldest_first=st.booleans(),
         limit=st.integers(1, 5),
     )
-    def page(self, states: tuple[State, ...], back: int, **filters: Any) -> None:
+    def page(self, standings: tuple[Standing, ...], back: int, **filters: Any) -> None:
         query = Query(
-            states=states, **filters,
+            standings=standings, **filters,
             since=self.now - timedelta(minutes=back) if back > 100 else None,
         )  # fmt: skip
         self.both(lambda store: store.page(query))
@@ -232,9 +239,10 @@ async def _content(store: Store, message: int) -> Message | None:
 
 
 async def _entry(store: Store, message: int) -> LogEntry | None:
-    """An entry without what is told in one store's own way: the order of attempts of one instant."""
+    """An entry without what is told in one store's own way: the order of attempts of one instant, ids of events."""
     entry = await store.entry(message)
     if entry is not None:
+        entry = replace(entry, events=[event | {"id": 0} for event in entry.events])
         entry.attempts.sort(
             key=lambda attempt: (attempt["started"], attempt["number"], attempt["ended"] is None, str(attempt))
         )

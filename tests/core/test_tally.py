@@ -6,6 +6,7 @@ from secondpost.core.tally import Tally, rough, together
 counts = st.integers(0, 1000)
 tallies = st.builds(
     Tally, primary=counts, backup=counts, failed=counts, unclear=counts, waiting=counts, cancelled=counts,
+    delivered=counts, bounced=counts, complained=counts,
     times=st.dictionaries(st.integers(0, 10**7), st.integers(1, 50), max_size=8),
 )  # fmt: skip
 
@@ -15,6 +16,7 @@ def test_together_nothing_is_lost_and_nothing_counted_twice(many):
     whole = together(many)
     assert whole.all == sum(tally.all for tally in many)
     assert whole.sent == sum(tally.sent for tally in many)
+    assert whole.told == sum(tally.told for tally in many)
     assert sum(whole.times.values()) == sum(sum(tally.times.values()) for tally in many)
 
 

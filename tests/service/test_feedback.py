@@ -11,9 +11,10 @@ from secondpost.core.event import Event, Kind
 from secondpost.core.outcome import Unclear
 from secondpost.errors import HookRefused, StoreUnavailable
 from secondpost.mailers.base import Abilities, Hook
+from secondpost.service import present
 from secondpost.service.feedback import Feedback, NoSuchHook, told
 from secondpost.service.suppressions import Suppressions
-from tests.service.conftest import Office, ScriptedMailer
+from tests.service.conftest import DOWN, Office, ScriptedMailer
 
 TO = "a@example.net"
 
@@ -138,6 +139,46 @@ async def test_an_event_is_on_the_timeline_and_says_of_whom(desk):
     assert text.startswith("#1 b@example.net: 250 ok")
     assert "\x1b" not in text
     assert told((await desk.office.entry(message)).events) == {1: Kind.DELIVERED}
+
+
+async def listed(desk, status):
+    found = await desk.office.store.page(present.query({"status": status}))
+    return [row.id for row in found]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "status"),
+    [(["delivered"], "delivered"), (["opened"], "delivered"), (["delivered", "bounced"], "bounced"),
+     (["bounced", "delivered"], "bounced"), (["delivered", "complained", "opened"], "complained"),
+     (["rejected"], "failed"), (["deferred", "sent", "queued", "autoresponded", "subscribed"], "sent")],
+)  # fmt: skip
+async def test_the_list_says_what_became_of_mail_and_finds_it(desk, kinds, status):
+    message, other = await desk.office.send(), await desk.office.send()
+    await desk.tell(message, *kinds)
+    assert await listed(desk, status) == ([other, message] if status == "sent" else [message])
+    ((shown),) = [present.row(row) for row in await desk.office.store.page(present.query({})) if row.id == message]
+    assert shown["status"] == ("accepted" if status == "sent" else status)
+
+
+async def test_of_several_recipients_each_stands_for_itself(desk):
+    message = await desk.office.send(TO, "b@example.net", "c@example.net")
+    await desk.tell(message, "delivered")
+    await desk.tell(message, "bounced", to="b@example.net")
+    await desk.tell(message, "complained", to="")  # whose it is is not said
+    (row,) = await desk.office.store.page(present.query({}))
+    assert row.standings == ("delivered", "bounced", "accepted")
+    for status in ("delivered", "bounced", "sent"):
+        assert await listed(desk, status) == [message]
+    assert await listed(desk, "complained") == []
+
+
+async def test_a_connection_whose_copy_failed_says_nothing_of_another_ones(desk):
+    desk.office.primary.refuse = DOWN
+    message = await desk.office.send()  # the backup carries it
+    await desk.tell(message, "bounced", "failed")
+    assert await listed(desk, "sent") == [message]
+    await desk.tell(message, "delivered")  # it is in the mailbox, whoever brought it
+    assert await listed(desk, "delivered") == [message]
 
 
 async def test_what_comes_twice_is_told_once(desk):

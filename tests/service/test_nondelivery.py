@@ -47,7 +47,7 @@ async def test_who_submitted_by_smtp_is_told_of_a_refused_recipient(office):
     ):
         assert part in content
     entry = await office.entry(report.id)
-    assert (entry.parent, entry.entrypoint, entry.row.sender) == (message, "report", "")
+    assert (entry.parent, entry.row.entrypoint, entry.row.sender) == (message, "report", "")
 
 
 async def test_one_report_tells_of_all_recipients_that_failed_together_and_of_no_other(office):

@@ -7,6 +7,7 @@ import pytest
 
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import Move, State
+from secondpost.core.event import Sequel
 from secondpost.core.outcome import Unclear
 from secondpost.core.priority import Priority
 from secondpost.errors import SecondpostError
@@ -43,7 +44,7 @@ def test_what_is_no_time_is_refused_with_an_example():
 def test_a_filter_is_made_of_what_a_person_means():
     number = rfc5322.id_text(77)
     query = present.query({"status": "sent", "address": "a@", "connection": "main", "before": number, "limit": "9"})
-    assert (query.states, query.address, query.connection, query.before, query.limit) == (
+    assert (query.standings, query.address, query.connection, query.before, query.limit) == (
         (State.ACCEPTED,), "a@", "main", 77, 9,
     )  # fmt: skip
     assert present.query({}).limit == 50
@@ -68,8 +69,14 @@ def test_a_filter_that_means_nothing_is_refused(filters):
 
 
 @pytest.mark.parametrize(
-    ("states", "word"),
+    ("standings", "word"),
     [
+        (("delivered", "delivered"), "delivered"),
+        (("delivered", "accepted"), "accepted"),
+        (("delivered", "waiting"), "waiting"),
+        (("delivered", "bounced", "complained", "waiting"), "bounced"),
+        (("failed", "bounced"), "failed"),
+        (("cancelled", "delivered"), "delivered"),
         (("accepted", "accepted"), "accepted"),
         (("accepted", "waiting"), "waiting"),
         (("accepted", "rejected", "waiting"), "rejected"),
@@ -79,8 +86,14 @@ def test_a_filter_that_means_nothing_is_refused(filters):
         ((), "cancelled"),
     ],
 )
-def test_one_word_tells_what_most_needs_to_be_known(states, word):
-    assert present.status([State(state) for state in states]) == word
+def test_one_word_tells_what_most_needs_to_be_known(standings, word):
+    known = {one.value: one for one in (*State, *Sequel)}
+    assert present.status([known[one] for one in standings]) == word
+
+
+def test_every_standing_has_one_label():
+    words = [word for word in present.LABELS if word not in {"suppressed", "withdrawn"}]  # cancelled, as blocked
+    assert sorted(one for word in words for one in present.WORDS[word][0]) == sorted([*State, *Sequel])
 
 
 async def told(office, message):

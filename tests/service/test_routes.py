@@ -204,7 +204,7 @@ async def test_a_rule_of_email_controls_blocks_whatever_else_is_asked_for_but_a_
     ]  # fmt: skip
     shown = await office.entry(blocked)
     assert shown.deliveries[0]["reason"] == "blocked by the rule No invoices"
-    assert "Email Controls: No invoices" in shown.notes
+    assert "Email Controls: No invoices" in shown.row.notes
     assert await office.states(await office.send()) == ["accepted"]
 
 

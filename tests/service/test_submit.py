@@ -181,7 +181,7 @@ async def test_a_trusted_client_may_name_the_connection_which_still_has_its_back
     office.arrange(primary="backup", backup="primary")
     number = await office.send(content=headed("Secondpost-Connection: backup"))
     assert await office.attempts(number) == ["backup", "primary"]
-    assert json.loads((await office.entry(number)).notes)["why"] == "the message names the connection backup"
+    assert json.loads((await office.entry(number)).row.notes)["why"] == "the message names the connection backup"
 
 
 async def test_a_log_in_may_not_name_the_connection(office):
@@ -481,11 +481,11 @@ async def test_what_a_slow_disk_refuses_in_the_end_was_never_there(office):
 async def test_the_log_notes_whose_failures_the_client_does_not_want_to_hear_of(office):
     dsn = {"NOTIFY a@example.net": "NEVER", "NOTIFY b@example.net": "DELAY,FAILURE", "NOTIFY c@example.net": "success"}
     number = await office.send("a@example.net", "b@example.net", "c@example.net", "d@example.net", dsn=dsn)
-    assert json.loads((await office.entry(number)).notes) == {"no report": ["a@example.net", "c@example.net"]}
+    assert json.loads((await office.entry(number)).row.notes) == {"no report": ["a@example.net", "c@example.net"]}
 
 
 async def test_an_ordinary_message_has_no_notes(office):
-    assert (await office.entry(await office.send(dsn={"RET": "HDRS"}))).notes == ""
+    assert (await office.entry(await office.send(dsn={"RET": "HDRS"}))).row.notes == ""
 
 
 async def test_what_is_prepared_only_takes_no_room_and_stores_nothing(office):
@@ -521,7 +521,7 @@ async def test_a_time_that_is_past_means_now_and_one_too_far_is_refused(office):
 
 async def test_metadata_is_kept_with_the_notes(office):
     id = await office.send(metadata={"order": "17"})
-    assert json.loads((await office.entry(id)).notes) == {"metadata": {"order": "17"}}
+    assert json.loads((await office.entry(id)).row.notes) == {"metadata": {"order": "17"}}
 
 
 async def test_what_is_refused_for_its_metadata_leaves_no_room_taken(office):
@@ -533,7 +533,7 @@ async def test_what_is_refused_for_its_metadata_leaves_no_room_taken(office):
 
 async def test_which_part_of_the_client_sends_is_noted_and_not_sent_on(office):
     id = await office.send(content=headed("Secondpost-Initiator: plugin:orders"))
-    assert json.loads((await office.entry(id)).notes) == {"initiator": "plugin:orders"}
+    assert json.loads((await office.entry(id)).row.notes) == {"initiator": "plugin:orders"}
 
 
 async def test_a_preferred_connection_comes_first_and_the_backup_still_helps(office):

@@ -69,5 +69,24 @@ def test_another_programs_database_is_refused(db):
         migrate(db, [ONE])
 
 
+def test_what_providers_told_before_lists_showed_it_is_shown(db):
+    migrate(db, migrations()[:2])
+    db.execute("INSERT INTO route (id, names) VALUES (1, '[]')")
+    db.execute("INSERT INTO message VALUES (7, 0, 0, 1, 0, '', '', '', '', '', '', '', NULL)")
+    columns = "message, number, recipient, state, route, priority, expires, fence"
+    deliveries = f"INSERT INTO delivery ({columns}) VALUES (7, ?, '', 'accepted', 1, 1, 0, 1)"
+    db.executemany(deliveries, [(number,) for number in range(13)])
+    told = [
+        ("delivered", "#0 a@x.org: 250 ok"), ("bounced", "#1 9@x.org"), ("delivered", "#1 9@x.org"),
+        ("opened", "#12 a@x.org"), ("rejected", "#2 a@x.org"), ("deferred", "#3 a@x.org"),
+        ("delivered", "one of them: #4"), ("person", "#5 delivered"), ("complained", "#6"), ("delivered", "#6"),
+    ]  # fmt: skip
+    db.executemany("INSERT INTO event (at, kind, connection, message, text) VALUES (0, ?, 'main', 7, ?)", told)
+    migrate(db, migrations())
+    assert dict(db.execute("SELECT number, sequel FROM delivery WHERE sequel IS NOT NULL").fetchall()) == {
+        0: "delivered", 1: "bounced", 2: "failed", 6: "complained", 12: "delivered",
+    }  # fmt: skip
+
+
 def test_the_steps_are_numbered_without_a_gap():
     assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))

@@ -13,7 +13,10 @@ from secondpost.cli.frame import F, Group, frame
 from secondpost.errors import SecondpostError
 
 FILTERS = ("address", "subject", "status", "connection", "since", "until")
-STATUSES = ["waiting", "unclear", "sent", "failed", "accepted", "rejected", "expired", "cancelled", "leased", "sending"]
+STATUSES = [
+    "waiting", "unclear", "sent", "delivered", "bounced", "complained", "failed", "accepted", "rejected", "expired",
+    "cancelled", "leased", "sending",
+]  # fmt: skip
 
 
 @click.group("log", cls=Group)
@@ -27,7 +30,13 @@ def filters(function: F) -> F:
         click.option("--until", metavar="TIME", help='Accepted before; a date, a time, or "2h" for two hours ago.'),
         click.option("--since", metavar="TIME", help='Accepted since; a date, a time, or "7d" for seven days ago.'),
         click.option("--connection", metavar="NAME", help="Carried by this connection."),
-        click.option("--status", "--state", type=click.Choice(STATUSES), help="Has a delivery with this status."),
+        click.option(
+            "--status",
+            "--state",
+            metavar="STATUS",
+            type=click.Choice(STATUSES),
+            help=f"Has a delivery with this status: {', '.join(STATUSES)}.",
+        ),
         click.option("--subject", metavar="TEXT", help="Words of the subject."),
         click.option("--address", metavar="TEXT", help="A sender or recipient, or a part of one."),
     ):

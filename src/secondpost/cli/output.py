@@ -19,7 +19,8 @@ STYLES = {
     "accepted": "green", "closed": "green", "ok": "green", "primary": "bold", "backup": "cyan",
     "waiting": "yellow", "sending": "yellow", "leased": "yellow", "half-open": "yellow", "deferred": "yellow",
     "unclear": "bold magenta",
-    "rejected": "red", "expired": "red", "open": "red", "failed": "red",
+    "rejected": "red", "expired": "red", "open": "red", "failed": "red", "bounced": "red", "complained": "red",
+    "delivered": "green",
     "cancelled": "dim",
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from secondpost.core.delivery import Move, State
+from secondpost.core.delivery import OPEN, Move, State
 
 
 class Kind(StrEnum):
@@ -74,3 +74,37 @@ _FOREMOST = (
 def foremost(kinds: Collection[Kind]) -> Kind | None:
     """What is said of a delivery after all these events, in whatever order they came; None: they say nothing."""
     return next((kind for kind in _FOREMOST if kind in kinds), None)
+
+
+class Sequel(StrEnum):
+    """What came of a delivery after a provider had it, as far as the provider tells. What weighs most comes first."""
+
+    COMPLAINED = "complained"
+    BOUNCED = "bounced"
+    FAILED = "failed"  # they could not send it, or would not
+    DELIVERED = "delivered"
+
+
+ARRIVED = frozenset({Sequel.DELIVERED, Sequel.COMPLAINED})  # in a mailbox
+Standing = State | Sequel  # what lists call a delivery; no word is in both
+
+_SEQUELS = {
+    Kind.COMPLAINED: Sequel.COMPLAINED, Kind.BOUNCED: Sequel.BOUNCED, Kind.FAILED: Sequel.FAILED,
+    Kind.REJECTED: Sequel.FAILED, Kind.UNSUBSCRIBED: Sequel.DELIVERED, Kind.CLICKED: Sequel.DELIVERED,
+    Kind.OPENED: Sequel.DELIVERED, Kind.DELIVERED: Sequel.DELIVERED,
+}  # fmt: skip
+
+
+def sequel(kind: Kind) -> Sequel | None:
+    """What an event says came of a delivery; None: nothing that is settled. Who reads a message has got it."""
+    return _SEQUELS.get(kind)
+
+
+def weightier(known: Sequel | None, told: Sequel) -> Sequel:
+    """What counts after both, whichever came first."""
+    return min(known or told, told, key=list(Sequel).index)
+
+
+def standing(state: State, sequel: Sequel | None) -> Standing:
+    """Where a delivery stands. Once it is over, a provider's word counts more than what we knew when it ended."""
+    return state if sequel is None or state in OPEN else sequel

@@ -20,9 +20,15 @@ class Heading(StrEnum):
     DOMAIN = "domain"  # of the recipient
 
 
+EACH = ("primary", "backup", "failed", "unclear", "waiting", "cancelled")  # of these, one counts a delivery
+COUNTS = (*EACH, "delivered", "bounced", "complained")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """`times`: milliseconds from our acceptance to a provider's, and how many deliveries took that long."""
+    """`times`: milliseconds from our acceptance to a provider's, and how many deliveries took that long.
+
+    The last three counts are parts of what was sent, and 0 where providers do not tell."""
 
     key: str = ""
     primary: int = 0  # accepted by the first connection of its route
@@ -31,6 +37,9 @@ class Tally:
     unclear: int = 0
     waiting: int = 0
     cancelled: int = 0
+    delivered: int = 0
+    bounced: int = 0
+    complained: int = 0
     times: Mapping[int, int] = field(default_factory=dict)
 
     @property
@@ -40,6 +49,11 @@ class Tally:
     @property
     def all(self) -> int:
         return self.sent + self.failed + self.unclear + self.waiting + self.cancelled
+
+    @property
+    def told(self) -> int:
+        """Of how much of what was sent a provider told what came of it."""
+        return self.delivered + self.bounced + self.complained
 
     def within(self, share: float) -> int | None:
         """In how many milliseconds this share of what was sent was accepted; None when nothing was."""
@@ -54,7 +68,7 @@ class Tally:
 def together(tallies: Iterable[Tally]) -> Tally:
     """All of them as one."""
     times: Counter[int] = Counter()
-    counts = dict.fromkeys(("primary", "backup", "failed", "unclear", "waiting", "cancelled"), 0)
+    counts = dict.fromkeys(COUNTS, 0)
     for tally in tallies:
         times.update(tally.times)
         for name in counts:

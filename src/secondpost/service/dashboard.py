@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from secondpost.core import breaker, limits, truth
 from secondpost.core.delivery import State
+from secondpost.core.event import Sequel
 from secondpost.core.tally import Heading, Tally, together
 from secondpost.core.truth import Health
 from secondpost.service.connections import Connections
@@ -130,7 +131,7 @@ class Dashboard:
 
     async def _success(self, name: str) -> datetime | None:
         """When it last carried something, if that was longer ago than a day."""
-        query = Query(connection=name, states=(State.ACCEPTED,), limit=1)
+        query = Query(connection=name, standings=(State.ACCEPTED, *Sequel), limit=1)
         rows = await self.costly.get(("success", name), lambda: self.store.page(query))
         return rows[0].accepted if rows else None
 

@@ -16,7 +16,7 @@ from typing import Any, cast
 from secondpost.core import event as rules
 from secondpost.core import suppression, words
 from secondpost.core.delivery import Move
-from secondpost.core.event import Event, Kind
+from secondpost.core.event import Event, Kind, Sequel
 from secondpost.errors import HookRefused, HookUnproven, SecondpostError, StoreError
 from secondpost.mailers.base import ApiMailer, Hook
 from secondpost.service import settlement
@@ -136,7 +136,8 @@ class Feedback:
             return
         known.add((event.kind.value, name, text))
         at = min(max(event.at, entry.row.accepted), self.now())  # their clock is not ours
-        await self.store.event(event.kind.value, at=at, connection=name, message=entry.row.id, text=text)
+        came = came_of(entry, name, numbers, event.kind)
+        await self.store.event(event.kind.value, at=at, connection=name, message=entry.row.id, text=text, sequel=came)
 
 
 def path(name: str, token: str) -> str:
@@ -156,6 +157,15 @@ def carried(entry: LogEntry, connection: str, recipient: str) -> list[int]:
         for delivery in entry.deliveries
         if delivery["number"] in tried and recipient.lower() in ("", delivery["recipient"].lower())
     ]
+
+
+def came_of(entry: LogEntry, connection: str, numbers: Sequence[int], kind: Kind) -> tuple[int, Sequel] | None:
+    """Of which delivery an event says what came of it. Of a copy that went another way before, only that it arrived."""
+    came = rules.sequel(kind)
+    if came is None or len(numbers) != 1:
+        return None
+    counts = came in rules.ARRIVED or entry.deliveries[numbers[0]]["connection"] == connection
+    return (numbers[0], came) if counts else None
 
 
 def told(events: Sequence[Mapping[str, Any]]) -> dict[int, Kind]:

@@ -36,7 +36,7 @@ class Inbox:
         """Delete all that a connection has kept; returns how many messages."""
         dropped, before = 0, None
         while rows := await self.store.page(
-            Query(connection=name, states=(State.ACCEPTED,), before=before, limit=BATCH)
+            Query(connection=name, standings=(State.ACCEPTED,), before=before, limit=BATCH)
         ):
             dropped += len(await self.store.drop([row.id for row in rows]))
             before = rows[-1].id

@@ -77,11 +77,11 @@ class Ladder:
 
     async def load(self) -> None:
         """Take up every doubt of the store: those of the last process, and those that a dead worker left."""
-        query = Query(states=(State.UNCLEAR,), limit=PAGE)
+        query = Query(standings=(State.UNCLEAR,), limit=PAGE)
         while rows := await self.store.page(query):
             for row in rows:
                 self._due.setdefault(row.id, self.now())
-            query = Query(states=(State.UNCLEAR,), limit=PAGE, before=rows[-1].id)
+            query = Query(standings=(State.UNCLEAR,), limit=PAGE, before=rows[-1].id)
 
     async def climb(self) -> None:
         """Ask about what is due; nobody waits for the answers."""

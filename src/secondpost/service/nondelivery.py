@@ -57,11 +57,11 @@ class NonDelivery:
     async def expired(self, message: int, numbers: Sequence[int]) -> Submission | None:
         """Of deliveries whose time was over before anybody took them."""
         entry = await self.store.entry(message)
-        if entry is None or not self._is_owed(entry.row.sender, entry.entrypoint):
+        if entry is None or not self._is_owed(entry.row.sender, entry.row.entrypoint):
             return None
         content = await self.store.content(message)
         head = content.head if content else b""
-        mail = Mail(message, entry.row.sender, entry.row.accepted, entry.notes, head)
+        mail = Mail(message, entry.row.sender, entry.row.accepted, entry.row.notes, head)
         return self._report(mail, _expired(entry, numbers))
 
     def _is_owed(self, sender: str, entrypoint: str) -> bool:

@@ -31,7 +31,7 @@ async def unclear(store: Store, worker: Worker, before: str | None) -> dict[str,
 async def _page(
     store: Store, state: State, before: str | None, told: Callable[[LogEntry], list[dict[str, Any]]]
 ) -> dict[str, Any]:
-    query = replace(present.query({"before": before, "limit": ROWS}), states=(state,))
+    query = replace(present.query({"before": before, "limit": ROWS}), standings=(state,))
     page = await store.page(query)
     entries = [await store.entry(row.id) for row in page]
     rows = []

@@ -11,6 +11,7 @@ from typing import Any
 
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import State, withheld_as
+from secondpost.core.event import Sequel, Standing
 from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import SecondpostError
 from secondpost.service.feedback import told
@@ -18,25 +19,27 @@ from secondpost.service.worker import Worker
 from secondpost.store.base import Depth, LogEntry, LogRow, Query
 
 MOST = 10_000  # rows of one page
-Standing = tuple[tuple[State, ...], str]  # states of deliveries, and why they were withheld
-# What people ask for, and the deliveries that it means.
-WORDS: dict[str, Standing] = {
-    **{state.value: ((state,), "") for state in State},
+# What people ask for, and the deliveries that it means: how they stand, and why they were withheld.
+WORDS: dict[str, tuple[tuple[Standing, ...], str]] = {
+    **{standing.value: ((standing,), "") for standing in (*State, *Sequel)},
     "open": ((State.WAITING, State.LEASED, State.SENDING), ""),
     "sent": ((State.ACCEPTED,), ""),
-    "failed": ((State.REJECTED, State.EXPIRED), ""),
+    "failed": ((State.REJECTED, State.EXPIRED, Sequel.FAILED), ""),
     "blocked": ((State.CANCELLED,), "blocked"),
     "suppressed": ((State.CANCELLED,), "suppressed"),
     "withdrawn": ((State.CANCELLED,), "cancelled"),
 }
-# What needs most to be known of several deliveries comes first; where none of these is, all are cancelled.
-TELLING = (
-    State.UNCLEAR, State.REJECTED, State.EXPIRED, State.SENDING, State.LEASED, State.WAITING, State.ACCEPTED,
+# What most needs to be known of several deliveries comes first; where none of these is, all are cancelled. A message is
+# delivered when all of it is that went out.
+TELLING: tuple[Standing, ...] = (
+    State.UNCLEAR, State.REJECTED, State.EXPIRED, Sequel.FAILED, Sequel.BOUNCED, Sequel.COMPLAINED, State.SENDING,
+    State.LEASED, State.WAITING, State.ACCEPTED, Sequel.DELIVERED,
 )  # fmt: skip
 # What lists call them.
 LABELS = {
-    "open": "Waiting", "sent": "Sent", "failed": "Failed", "unclear": "Unclear", "blocked": "Blocked",
-    "suppressed": "Suppressed", "withdrawn": "Cancelled",
+    "open": "Waiting", "sent": "Sent", "delivered": "Delivered", "failed": "Failed", "unclear": "Unclear",
+    "bounced": "Bounced", "complained": "Complained", "blocked": "Blocked", "suppressed": "Suppressed",
+    "withdrawn": "Cancelled",
 }  # fmt: skip
 
 
@@ -65,7 +68,7 @@ def query(filters: Mapping[str, Any]) -> Query:
         subject=filters.get("subject") or "",
         head=filters.get("header") or "",
         content=filters.get("content") or "",
-        states=WORDS[status][0] if status else (),
+        standings=WORDS[status][0] if status else (),
         withheld=WORDS[status][1] if status else "",
         connection=filters.get("connection") or "",
         by_backup=bool(filters.get("by_backup")),
@@ -103,7 +106,7 @@ def row(row: LogRow) -> dict[str, Any]:
     return {
         "id": rfc5322.id_text(row.id),
         "accepted": iso(row.accepted),
-        "status": status(row.states),
+        "status": status(row.standings),
         "subject": row.subject,
         "from": row.from_email or row.sender,
         "to": list(row.recipients),
@@ -130,7 +133,7 @@ def listed(it: LogRow) -> dict[str, Any]:
 
 def standing(it: LogRow) -> str:
     """The word of `LABELS` for a message."""
-    word = status(it.states)
+    word = status(it.standings)
     if word == State.CANCELLED:
         return "withdrawn" if (kind := withheld_as(it.withheld)) == "cancelled" else kind
     return next(name for name in LABELS if word in WORDS[name][0])
@@ -141,13 +144,13 @@ def tally(rows: Sequence[LogRow]) -> dict[str, int]:
     return {word: sum(_has(row, *WORDS[word]) for row in rows) for word in LABELS}
 
 
-def _has(it: LogRow, states: tuple[State, ...], withheld: str) -> bool:
-    return not {*states}.isdisjoint(it.states) and withheld in ("", withheld_as(it.withheld))
+def _has(it: LogRow, standings: tuple[Standing, ...], withheld: str) -> bool:
+    return not {*standings}.isdisjoint(it.standings) and withheld in ("", withheld_as(it.withheld))
 
 
-def status(states: Sequence[State]) -> str:
+def status(standings: Sequence[Standing]) -> str:
     """One word for a message: what most needs to be known of its deliveries."""
-    return next((state.value for state in TELLING if state in states), State.CANCELLED.value)
+    return next((standing.value for standing in TELLING if standing in standings), State.CANCELLED.value)
 
 
 def entry(entry: LogEntry, policies: Mapping[Priority, Policy]) -> dict[str, Any]:
@@ -156,8 +159,8 @@ def entry(entry: LogEntry, policies: Mapping[Priority, Policy]) -> dict[str, Any
     return {
         **row(entry.row),
         "sender": entry.row.sender,
-        "entrypoint": entry.entrypoint,
-        "notes": entry.notes,
+        "entrypoint": entry.row.entrypoint,
+        "notes": entry.row.notes,
         "tag": entry.tag,
         "expires": iso(entry.expires),
         "parent": rfc5322.id_text(entry.parent) if entry.parent else None,

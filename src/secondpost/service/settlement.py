@@ -37,5 +37,5 @@ async def _as_leased(worker: Worker, entry: LogEntry, deliveries: list[Delivery]
     return Lease(
         id=row.id, sender=row.sender, priority=row.priority, expires=entry.expires, accepted=row.accepted, route=(),
         fence=0, deliveries=deliveries, message=await worker.store.content(row.id), size=row.size,
-        entrypoint=entry.entrypoint, notes=entry.notes,
+        entrypoint=row.entrypoint, notes=row.notes,
     )  # fmt: skip

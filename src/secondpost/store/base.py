@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from secondpost.core.delivery import Move, State
+from secondpost.core.event import Sequel, Standing, standing
 from secondpost.core.message import Message, Summary, Tail
 from secondpost.core.outcome import Outcome, Phase
 from secondpost.core.priority import Priority
@@ -149,7 +150,7 @@ class Query:
     subject: str = ""
     head: str = ""  # words of the header block, and of
     content: str = ""  # the text: these are sealed, so that every message must be opened
-    states: tuple[State, ...] = ()
+    standings: tuple[Standing, ...] = ()  # one of these has a delivery
     withheld: str = ""  # with the state cancelled: "suppressed", "blocked" or "cancelled" (core.delivery.withheld_as)
     connection: str = ""
     by_backup: bool = False  # accepted by another connection than the first of its route
@@ -173,6 +174,7 @@ class LogRow:
     from_email: str
     recipients: tuple[str, ...]
     states: tuple[State, ...]
+    sequels: tuple[Sequel | None, ...]  # of each delivery
     withheld: str  # the reason why a delivery was cancelled, if one was
     connection: str
     by_backup: bool
@@ -181,6 +183,10 @@ class LogRow:
     notes: str
     size: int
     priority: Priority
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        return tuple(map(standing, self.states, self.sequels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,14 +210,6 @@ class LogEntry:
     deliveries: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
     events: list[dict[str, Any]]
-
-    @property
-    def entrypoint(self) -> str:
-        return self.row.entrypoint
-
-    @property
-    def notes(self) -> str:
-        return self.row.notes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,9 +348,10 @@ class Log(Protocol):
     async def depth(self) -> list[Depth]: ...
 
     async def event(
-        self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = ""
-    ) -> None:
-        """Write down what happened (fallback began, breaker opened, settled by a person …)."""
+        self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = "",
+        sequel: tuple[int, Sequel] | None = None,
+    ) -> None:  # fmt: skip
+        """Write down what happened. `sequel`: what it says came of which delivery; what weighs more stays."""
         ...
 
     async def events(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from secondpost.core import message as rfc5322
+from secondpost.core.event import Sequel
 from secondpost.entrypoints import http_api
 from secondpost.entrypoints.http_api import letters
 from secondpost.entrypoints.http_api.intake import Intake
@@ -373,6 +374,16 @@ async def test_the_list_goes_from_page_to_page(api):
     assert [row["id"] for row in first["messages"] + second["messages"]] == ids[::-1]
     assert (await api.get("/v1/messages?status=nope")).status == 422
     assert (await api.get("/v1/messages?cursor=nope")).status == 409
+
+
+async def test_the_list_is_narrowed_by_what_a_provider_told_later(api):
+    id, _ = [(await api.post("/v1/messages", json=FORM)).data["id"] for _ in range(2)]
+    told = {"message": rfc5322.parse_id(id), "sequel": (0, Sequel.BOUNCED), "text": "#0 anna@example.net"}
+    await api.core.store.event("bounced", at=datetime.now(UTC), **told)
+    async with asyncio.timeout(20):  # the Inbox has taken it by then
+        while not (rows := (await api.get("/v1/messages?status=bounced")).data["messages"]):
+            await asyncio.sleep(0.01)
+    assert [(row["id"], row["status"]) for row in rows] == [(id, "bounced")]
 
 
 async def test_a_message_is_resent_cancelled_and_settled_or_it_is_told_why_not(api):

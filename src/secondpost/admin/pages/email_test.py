@@ -10,11 +10,13 @@ from starlette.responses import Response
 
 from secondpost.admin.visit import Visit
 from secondpost.core import address
+from secondpost.core.delivery import FINAL, State
+from secondpost.core.event import Sequel
 from secondpost.errors import Refusal, SecondpostError
 
 BAD_ADDRESS = "Test failed. Please use a valid email address and try to resend the test email."
 PATIENCE = 5.0  # seconds that we wait for a message sent like a real one before we show how far it is
-DONE = frozenset({"accepted", "rejected", "expired", "cancelled", "unclear"})
+DONE = frozenset({*FINAL, *Sequel, State.UNCLEAR})
 
 
 async def show(visit: Visit) -> Response:

@@ -13,7 +13,7 @@ from secondpost.admin.visit import Form, Visit
 from secondpost.errors import SecondpostError
 from secondpost.service import present
 
-STATUSES = ("sent", "failed", "waiting", "unclear")
+STATUSES = ("sent", "delivered", "failed", "bounced", "complained", "waiting", "unclear")
 
 
 async def show(visit: Visit) -> Response:

@@ -24,7 +24,8 @@ HEADINGS = {
     Heading.DOMAIN: "Recipient Domain",
 }  # fmt: skip
 COLUMNS = (
-    "deliveries", "sent", "by primary", "by backup", "failed", "unclear", "waiting", "not sent", "median ms", "p95 ms",
+    "deliveries", "sent", "by primary", "by backup", "failed", "unclear", "waiting", "not sent", "delivered", "bounced",
+    "complained", "median ms", "p95 ms",
 )  # fmt: skip
 
 
@@ -114,8 +115,9 @@ async def download(visit: Visit) -> Response:
 
 
 def _numbers(row: Tally) -> list[int | None]:
+    told = (row.delivered, row.bounced, row.complained) if row.told else (None,) * 3  # nobody told: nobody knows
     return [
-        row.all, row.sent, row.primary, row.backup, row.failed, row.unclear, row.waiting, row.cancelled,
+        row.all, row.sent, row.primary, row.backup, row.failed, row.unclear, row.waiting, row.cancelled, *told,
         row.within(0.5), row.within(0.95),
     ]  # fmt: skip
 

@@ -208,8 +208,8 @@ async def _first(visit: Visit) -> dict[str, Any] | None:
     store = visit.operations.store
     for row in reversed(await store.page(Query(limit=20))):
         entry = await store.entry(row.id)
-        if entry is not None and entry.entrypoint not in NOT_AN_APP and entry.tag != "test":
-            return {"subject": row.subject, "at": row.accepted, "entrypoint": entry.entrypoint}
+        if entry is not None and row.entrypoint not in NOT_AN_APP and entry.tag != "test":
+            return {"subject": row.subject, "at": row.accepted, "entrypoint": row.entrypoint}
     return None
 
 

@@ -27,8 +27,9 @@ from secondpost.store.base import LogEntry, Receipt
 
 M = TypeVar("M", bound=BaseModel)
 Status = Literal[
-    "sent", "failed", "waiting", "unclear", "leased", "sending", "accepted", "rejected", "expired", "cancelled"
-]
+    "sent", "delivered", "bounced", "complained", "failed", "waiting", "unclear", "leased", "sending", "accepted",
+    "rejected", "expired", "cancelled",
+]  # fmt: skip
 Key = Annotated[str, Header(alias="Idempotency-Key", description="Repeated within 24 hours, it is the same message.")]
 
 
@@ -111,7 +112,7 @@ class V1:
     async def _taken(self, receipt: Receipt) -> Response:
         status = "waiting"
         if receipt.duplicate and (entry := await self.counter.store.entry(receipt.id)):
-            status = present.status(entry.row.states)
+            status = present.status(entry.row.standings)
         return JSONResponse(_told(receipt) | {"status": status}, 202)
 
     # Asking --------------------------------------------------------------------------------------------------------

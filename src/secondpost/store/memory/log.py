@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from secondpost.core.delivery import OPEN, State, withheld_as
+from secondpost.core.event import Sequel, weightier
 from secondpost.core.message import Message
 from secondpost.store.base import Depth, Found, LogEntry, LogRow, Query
 from secondpost.store.memory.queue import MemoryQueue
@@ -41,7 +42,7 @@ class MemoryLog(MemoryQueue):
         it = entry.submission
         return LogEntry(
             row=_row(entry), tag=it.tag, expires=it.expires, parent=it.parent,
-            deliveries=[asdict(delivery) for delivery in entry.deliveries],
+            deliveries=[_told(row) for row in entry.deliveries],
             attempts=[*entry.attempts.values(), *_under_way(entry)],
             events=[event for event in self._events if event["message"] == message],
         )  # fmt: skip
@@ -66,8 +67,13 @@ class MemoryLog(MemoryQueue):
         ]  # fmt: skip
 
     async def event(
-        self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = ""
-    ) -> None:
+        self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = "",
+        sequel: tuple[int, Sequel] | None = None,
+    ) -> None:  # fmt: skip
+        entry = self._entries.get(message) if message else None
+        if entry and sequel:
+            row = entry.deliveries[sequel[0]]
+            row.sequel = weightier(row.sequel, sequel[1])
         number = len(self._events) + 1
         self._events.append(
             {"id": number, "at": at, "kind": kind, "connection": connection, "message": message, "text": text}
@@ -91,11 +97,17 @@ def _row(entry: Entry) -> LogRow:
     return LogRow(
         id=it.id, accepted=it.accepted, subject=it.summary.subject, sender=it.sender, from_email=it.summary.from_email,
         recipients=it.recipients, states=tuple(delivery.state for delivery in entry.deliveries),
+        sequels=tuple(delivery.sequel for delivery in entry.deliveries),
         connection=next((delivery.connection for delivery in entry.deliveries if delivery.connection), ""),
         client=it.client, entrypoint=it.entrypoint, notes=it.notes, size=it.message.size, priority=it.priority,
         withheld=next((one.reason for one in entry.deliveries if one.state is State.CANCELLED and one.reason), ""),
         by_backup=any(_by_backup(one) for one in entry.deliveries),
     )  # fmt: skip
+
+
+def _told(row: Row) -> dict[str, Any]:
+    """What came of it later is told by the events."""
+    return {name: value for name, value in asdict(row).items() if name != "sequel"}
 
 
 def _matches(entry: Entry, query: Query) -> bool:
@@ -104,7 +116,7 @@ def _matches(entry: Entry, query: Query) -> bool:
         (query.before is None or (it.id > query.before if query.oldest_first else it.id < query.before))
         and (query.since is None or it.accepted >= query.since)
         and (query.until is None or it.accepted < query.until)
-        and (not query.states or any(_stands(delivery, query) for delivery in entry.deliveries))
+        and (not query.standings or any(_stands(delivery, query) for delivery in entry.deliveries))
         and (not query.connection or any(delivery.connection == query.connection for delivery in entry.deliveries))
         and (not query.by_backup or any(_by_backup(delivery) for delivery in entry.deliveries))
         and query.client in ("", it.client)
@@ -116,7 +128,7 @@ def _matches(entry: Entry, query: Query) -> bool:
 
 
 def _stands(row: Row, query: Query) -> bool:
-    return row.state in query.states and query.withheld in ("", withheld_as(row.reason))
+    return row.standing in query.standings and query.withheld in ("", withheld_as(row.reason))
 
 
 def _by_backup(row: Row) -> bool:

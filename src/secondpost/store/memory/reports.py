@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from secondpost.core.delivery import State
+from secondpost.core.event import Sequel, Standing
 from secondpost.core.outcome import ON_PURPOSE
 from secondpost.core.tally import Heading, Tally, rough
 from secondpost.store.memory.log import MemoryLog
 from secondpost.store.memory.rows import Entry, Row
 from secondpost.store.reports import LastAttempt
 
-COLUMNS = {
-    State.REJECTED: "failed", State.EXPIRED: "failed", State.UNCLEAR: "unclear", State.CANCELLED: "cancelled",
-    State.WAITING: "waiting", State.LEASED: "waiting", State.SENDING: "waiting",
+COLUMNS: dict[Standing, str] = {
+    State.REJECTED: "failed", State.EXPIRED: "failed", Sequel.FAILED: "failed", State.UNCLEAR: "unclear",
+    State.CANCELLED: "cancelled", State.WAITING: "waiting", State.LEASED: "waiting", State.SENDING: "waiting",
 }  # fmt: skip
 
 
@@ -36,7 +37,7 @@ class MemoryReports(MemoryLog):
                 continue
             for row in entry.deliveries:
                 key = _key(entry, row, heading, since, step)
-                counts.setdefault(key, Counter())[_column(row)] += 1
+                counts.setdefault(key, Counter()).update(_columns(row))
                 times.setdefault(key, Counter()).update(_times(entry, row))
         tallies = [Tally(key=key, times=times[key], **counts[key]) for key in counts]
         return sorted(tallies, key=lambda tally: (-tally.all, tally.key))[:limit]
@@ -69,15 +70,16 @@ def _key(entry: Entry, row: Row, heading: Heading, since: datetime, step: timede
             return row.recipient.rpartition("@")[2].lower()
 
 
-def _column(row: Row) -> str:
-    if row.state is State.ACCEPTED:
-        return "primary" if row.connection == row.route[0] else "backup"
-    return COLUMNS[row.state]
+def _columns(row: Row) -> list[str]:
+    if row.standing in COLUMNS:
+        return [COLUMNS[row.standing]]
+    told = [row.standing.value] if isinstance(row.standing, Sequel) else []
+    return ["primary" if row.connection in row.route[:1] else "backup", *told]
 
 
 def _times(entry: Entry, row: Row) -> list[int]:
     attempt = entry.attempts.get((row.fence, row.attempt or 0))
-    if row.state is not State.ACCEPTED or attempt is None:
+    if row.state is not State.ACCEPTED or row.standing is Sequel.FAILED or attempt is None:
         return []
     return [rough((attempt["ended"] - entry.submission.accepted) // timedelta(milliseconds=1))]
 

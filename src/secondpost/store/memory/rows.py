@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from secondpost.core.delivery import FINAL, IllegalMove, Move, State, step
+from secondpost.core.event import Sequel, Standing, standing
 from secondpost.core.message import Message
 from secondpost.core.priority import Priority
 from secondpost.store.base import Change, Record, Submission
@@ -29,6 +30,11 @@ class Row:
     reason: str = ""
     possible_duplicate: bool = False
     reply: str = ""
+    sequel: Sequel | None = None
+
+    @property
+    def standing(self) -> Standing:
+        return standing(self.state, self.sequel)
 
 
 @dataclass(slots=True)

@@ -12,13 +12,14 @@ from typing import Any
 import apsw
 
 from secondpost.core.delivery import State
+from secondpost.core.event import Sequel, weightier
 from secondpost.core.message import Message
 from secondpost.core.priority import Priority
 from secondpost.store.base import Depth, Found, LogEntry, LogRow, Query
 from secondpost.store.sqlite import pages
 from secondpost.store.sqlite.batch import TRANSCRIPT_PLACE
 from secondpost.store.sqlite.engine import Engine
-from secondpost.store.sqlite.rows import encode, fetch, ms, names, when, when_or_none
+from secondpost.store.sqlite.rows import encode, fetch, ms, names, value, when, when_or_none
 from secondpost.store.statements import statements
 from secondpost.store.tails import FileTail, tail_path
 from secondpost.store.vault import Vault
@@ -79,10 +80,11 @@ class SqliteLog:
         ]  # fmt: skip
 
     async def event(
-        self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = ""
-    ) -> None:
+        self, kind: str, *, at: datetime, connection: str = "", message: int | None = None, text: str = "",
+        sequel: tuple[int, Sequel] | None = None,
+    ) -> None:  # fmt: skip
         row = (ms(at), kind, connection, message, text)
-        await self._engine.write(lambda db: fetch(db, _SQL["add_event"], row))
+        await self._engine.write(lambda db: _add_event(db, row, sequel))
 
     async def events(
         self, *, limit: int, before: int | None = None, kinds: Sequence[str] = (), text: str = ""
@@ -92,6 +94,15 @@ class SqliteLog:
             "text": text.lower() or None, "limit": limit,
         }  # fmt: skip
         return await self._engine.read(lambda db: _dicts(_EVENT, fetch(db, _SQL["events"], asked)))
+
+
+def _add_event(db: apsw.Connection, row: tuple[Any, ...], sequel: tuple[int, Sequel] | None) -> None:
+    fetch(db, _SQL["add_event"], row)
+    if sequel is not None:
+        number, told = sequel
+        place = (row[3], number)
+        known = value(db, _SQL["sequel"], place)
+        fetch(db, _SQL["tell_sequel"], (weightier(known, told), *place))
 
 
 # One message -------------------------------------------------------------------------------------------------------
@@ -119,8 +130,7 @@ def _entry(db: apsw.Connection, message: int, vault: Vault) -> LogEntry | None:
 def _dicts(fields: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Rows as dicts, with times as times."""
     return [
-        {name: when_or_none(value) if name in _TIMES else value for name, value in zip(fields, row, strict=True)}
-        for row in rows
+        {name: when_or_none(it) if name in _TIMES else it for name, it in zip(fields, row, strict=True)} for row in rows
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 from secondpost.core.delivery import State
+from secondpost.core.event import Sequel, Standing
 from secondpost.core.ids import new_id
 from secondpost.core.priority import Priority
 from secondpost.store.base import Found, LogRow, Query
@@ -30,7 +31,14 @@ _ALWAYS = 2**63 - 1
 _NEVER = 2**53  # milliseconds; new_id gives the highest id for it
 _DAY = 86_400_000
 _MANY = 5000
-_WAYS = {State.LEASED: "page_leased", State.SENDING: "page_leased", State.ACCEPTED: "page_all", None: "page_all"}
+_WAYS: dict[Standing | None, str] = {
+    State.LEASED: "page_leased", State.SENDING: "page_leased", State.ACCEPTED: "page_all", None: "page_all",
+    **dict.fromkeys(Sequel, "page_told"),
+}  # fmt: skip
+_MANY_ALONG = {
+    "page_odd": "many_odd",
+    "page_told": "many_told",
+}  # whether a way is longer than words are
 
 
 def look(db: apsw.Connection, query: Query, vault: Vault, moment: float = MOMENT) -> Found:
@@ -82,10 +90,10 @@ def _first_width(db: apsw.Connection, low: int, high: int, messages: int, *, up:
 
 
 def _window(db: apsw.Connection, query: Query, vault: Vault, asked: dict[str, Any]) -> list[int]:
-    """The first ids in a window. One walk for each state asked for, put together."""
+    """The first ids in a window. One walk for each standing asked for, put together."""
     opened = bool(query.head or query.content)
     walked = asked | {"limit": _ALWAYS} if opened else asked
-    found = {message for state in query.states or (None,) for message in _walk(db, walked | {"state": state})}
+    found = {message for one in query.standings or (None,) for message in _walk(db, walked | {"standing": one})}
     first = sorted(found, reverse=not query.oldest_first)
     if opened:
         first = [message for message in first if _says(db, vault, message, query)]
@@ -94,10 +102,11 @@ def _window(db: apsw.Connection, query: Query, vault: Vault, asked: dict[str, An
 
 def _walk(db: apsw.Connection, asked: dict[str, Any]) -> list[int]:
     """The way that is shortest for what is asked. What a search index does not reach yet is walked."""
-    state = asked["state"]
-    way = _WAYS.get(state, "page_odd")
+    standing = asked["standing"]
+    way = _WAYS.get(standing, "page_odd")
     index = _index(asked)
-    narrow = way == "page_leased" or (way == "page_odd" and not value(db, _SQL["many_odd"], (state, _MANY)))
+    many = _MANY_ALONG.get(way)
+    narrow = way == "page_leased" or (many is not None and not value(db, _SQL[many], (standing, _MANY)))
     if index is None or narrow or not asked["index"]:
         return _ids(db, way, asked)
     reach = value(db, _SQL["indexed"])
@@ -183,9 +192,10 @@ def _row(message: int, accepted: int, *values: Any) -> LogRow:
         entrypoint=entrypoint, notes=notes, size=size,
         priority=Priority(priority), recipients=tuple(recipient for recipient, *_ in told),
         states=tuple(State(state) for _, state, *_ in told),
-        withheld=next((reason for *_, reason in told if reason), ""),
+        sequels=tuple(sequel and Sequel(sequel) for *_, sequel in told),
+        withheld=next((reason for *_, reason, _ in told if reason), ""),
         connection=next((connection for _, _, connection, *_ in told if connection), ""),
         by_backup=any(
-            state == State.ACCEPTED and connection != (first or connection) for _, state, connection, first, _ in told
+            state == State.ACCEPTED and connection != (first or connection) for _, state, connection, first, *_ in told
         ),
     )  # fmt: skip

@@ -13,7 +13,7 @@ import apsw
 
 from secondpost.core.ids import new_id
 from secondpost.core.outcome import ON_PURPOSE
-from secondpost.core.tally import Heading, Tally
+from secondpost.core.tally import COUNTS, EACH, Heading, Tally
 from secondpost.store.reports import LastAttempt
 from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.rows import fetch, ms, when
@@ -22,7 +22,6 @@ from secondpost.store.statements import statements
 _SQL = statements("sqlite/reports")
 
 _DAY = 86_400_000  # milliseconds; an id can be that much older than the acceptance: mail may come slowly
-_FIELDS = ("primary", "backup", "failed", "unclear", "waiting", "cancelled")
 
 
 class SqliteReports:
@@ -42,7 +41,7 @@ class SqliteReports:
                 asked = {"from": begin, "to": end, "after": _first(begin) - 1, "before": new_id(end, 0)}
                 for key, *numbers, times in fetch(db, _SQL["tally"], {"heading": heading, **span, **asked}):
                     found.setdefault(key, _Sum()).add(numbers, times)
-            most = sorted(found, key=lambda key: (-sum(found[key].counts), key))[:limit]
+            most = sorted(found, key=lambda key: (-found[key].all, key))[:limit]
             return [found[key].tally(key) for key in most]
 
         return await asyncio.to_thread(self._engine.apart, count)
@@ -61,7 +60,7 @@ class _Sum:
     __slots__ = ("counts", "times")
 
     def __init__(self) -> None:
-        self.counts = [0] * len(_FIELDS)
+        self.counts = [0] * len(COUNTS)
         self.times: list[str] = []
 
     def add(self, numbers: list[int], times: str | None) -> None:
@@ -69,11 +68,16 @@ class _Sum:
         if times:
             self.times.append(times)
 
+    @property
+    def all(self) -> int:
+        return sum(self.counts[: len(EACH)])
+
     def tally(self, key: str) -> Tally:
         times: Counter[int] = Counter()
         for text in self.times:
-            times.update({int(time): number for time, number in json.loads(text).items()})
-        return Tally(key=key, times=times, **dict(zip(_FIELDS, self.counts, strict=True)))
+            for time, number in json.loads(text):
+                times[time] += number
+        return Tally(key=key, times=times, **dict(zip(COUNTS, self.counts, strict=True)))
 
 
 def _first(since: int) -> int:

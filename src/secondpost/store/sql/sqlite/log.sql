@@ -4,9 +4,9 @@ SELECT head, tail, sealed FROM content WHERE message = ?;
 -- narrow: the filters that all pages take, whatever they walk along. A filter that is NULL does not filter. A hint is the longest
 -- word looked for: text in ASCII without it need not be looked at by `spells`, which is Python and slow.
 message.id < :before AND message.id > :after AND accepted >= :since AND accepted < :until
-    AND (:state IS NULL OR EXISTS (
+    AND (:standing IS NULL OR EXISTS (
         SELECT 1 FROM delivery AS other
-        WHERE other.message = message.id AND other.state = :state
+        WHERE other.message = message.id AND {standing} = :standing
             AND (:withheld IS NULL OR withheld_as(other.reason) = :withheld)
     ))
     AND (:connection IS NULL OR EXISTS (
@@ -32,6 +32,9 @@ message.id < :before AND message.id > :after AND accepted >= :since AND accepted
         )
     ))
 
+-- standing: as core.event.standing.
+iif(other.sequel IS NULL OR other.state IN ('waiting', 'leased', 'sending', 'unclear'), other.state, other.sequel)
+
 -- all: along the messages. All pages give ids, newest first or (`up`) oldest first; they differ in what they walk along, so that
 -- a page is found by an index whichever filter is narrow.
 SELECT id FROM message WHERE {narrow}
@@ -44,7 +47,7 @@ SELECT id FROM message WHERE {narrow}
 
 -- odd: along the index of deliveries that did not simply end well.
 SELECT DISTINCT delivery.message FROM delivery JOIN message ON message.id = delivery.message
-WHERE delivery.state = :state AND delivery.state IN ('waiting', 'unclear', 'rejected', 'expired', 'cancelled')
+WHERE delivery.state = :standing AND delivery.state IN ('waiting', 'unclear', 'rejected', 'expired', 'cancelled')
     AND delivery.message < :before AND delivery.message > :after AND {narrow}
 
 -- page_odd: newest first.
@@ -55,13 +58,23 @@ WHERE delivery.state = :state AND delivery.state IN ('waiting', 'unclear', 'reje
 
 -- leased: along the leases, which are few.
 SELECT DISTINCT delivery.message FROM delivery INDEXED BY delivery_leased JOIN message ON message.id = delivery.message
-WHERE worker IS NOT NULL AND delivery.state = :state AND {narrow}
+WHERE worker IS NOT NULL AND delivery.state = :standing AND {narrow}
 
 -- page_leased: newest first.
 {leased} ORDER BY delivery.message DESC LIMIT :limit;
 
 -- page_leased_up: oldest first.
 {leased} ORDER BY delivery.message LIMIT :limit;
+
+-- told: along the index of what providers told later.
+SELECT DISTINCT delivery.message FROM delivery INDEXED BY delivery_sequel JOIN message ON message.id = delivery.message
+WHERE delivery.sequel = :standing AND delivery.message < :before AND delivery.message > :after AND {narrow}
+
+-- page_told: newest first.
+{told} ORDER BY delivery.message DESC LIMIT :limit;
+
+-- page_told_up: oldest first.
+{told} ORDER BY delivery.message LIMIT :limit;
 
 -- carried: along the index of connections and marks. What a delivery was carried by may have changed since: it is asked again.
 SELECT id FROM carried CROSS JOIN message ON message.id = carried.message
@@ -97,13 +110,16 @@ SELECT count(*) = ?2 FROM (SELECT 1 FROM delivery WHERE state = ?1 AND state IN 
     'waiting', 'unclear', 'rejected', 'expired', 'cancelled'
 ) LIMIT ?2);
 
+-- many_told: the same of what providers told later.
+SELECT count(*) = ?2 FROM (SELECT 1 FROM delivery WHERE sequel = ?1 LIMIT ?2);
+
 -- rows: what lists show of these messages.
 SELECT
     id, accepted, subject, sender, from_email, client, entrypoint, notes, size, priority,
     (
-        SELECT json_group_array(json_array(recipient, state, connection, first, iif(state = 'cancelled', reason, '')))
+        SELECT json_group_array(json_array(recipient, state, connection, first, iif(state = 'cancelled', reason, ''), sequel))
         FROM (
-            SELECT recipient, state, connection, reason, names ->> 0 AS first
+            SELECT recipient, state, connection, reason, sequel, names ->> 0 AS first
             FROM delivery JOIN route ON route.id = delivery.route
             WHERE delivery.message = message.id
             ORDER BY number
@@ -144,6 +160,12 @@ ORDER BY id DESC LIMIT :limit;
 
 -- add_event: write down what happened.
 INSERT INTO event (at, kind, connection, message, text) VALUES (?, ?, ?, ?, ?);
+
+-- sequel: what is known to have come of a delivery.
+SELECT sequel FROM delivery WHERE message = ? AND number = ?;
+
+-- tell_sequel: what came of a delivery.
+UPDATE delivery SET sequel = ? WHERE message = ? AND number = ?;
 
 -- depth: what is open, by route, state and priority, each from its own small index. Ids are ordered by time: the least is the oldest.
 SELECT names, state, priority, count, (SELECT accepted FROM message WHERE id = first), next_due

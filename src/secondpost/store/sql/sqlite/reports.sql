@@ -1,21 +1,26 @@
--- tally: deliveries of messages accepted in a slice of time, counted under a heading. The inner query counts each time to
--- acceptance apart, cut to two digits, so that their middle can be told; the outer one puts them together.
+-- tally: deliveries of messages accepted in a slice of time, counted under a heading. The inner query counts those that stand
+-- alike and took as long to be accepted, cut to two digits, so that the middle can be told; the outer one puts them together.
 -- A test of one connection says nothing of the ways that mail takes: it is left out.
 SELECT
-    key, sum(first), sum(other), sum(failed), sum(unclear), sum(waiting), sum(cancelled),
-    json_group_object(ms, first + other) FILTER (WHERE ms IS NOT NULL)
+    key,
+    sum(iif(is_first AND standing IN ('accepted', 'delivered', 'bounced', 'complained'), n, 0)),
+    sum(iif(NOT is_first AND standing IN ('accepted', 'delivered', 'bounced', 'complained'), n, 0)),
+    sum(iif(standing IN ('rejected', 'expired', 'failed'), n, 0)),
+    sum(iif(standing = 'unclear', n, 0)),
+    sum(iif(standing IN ('waiting', 'leased', 'sending'), n, 0)),
+    sum(iif(standing = 'cancelled', n, 0)),
+    sum(iif(standing = 'delivered', n, 0)),
+    sum(iif(standing = 'bounced', n, 0)),
+    sum(iif(standing = 'complained', n, 0)),
+    json_group_array(json_array(ms, n)) FILTER (WHERE ms IS NOT NULL)
 FROM (
-    SELECT
-        key, ms,
-        sum(state = 'accepted' AND is_first) AS first,
-        sum(state = 'accepted' AND NOT is_first) AS other,
-        sum(state IN ('rejected', 'expired')) AS failed,
-        sum(state = 'unclear') AS unclear,
-        sum(state IN ('waiting', 'leased', 'sending')) AS waiting,
-        sum(state = 'cancelled') AS cancelled
+    SELECT key, ms, standing, is_first, count(*) AS n
     FROM (
         SELECT
-            state, delivery.connection IS names ->> 0 AS is_first,
+            iif(  -- as core.event.standing
+                sequel IS NULL OR state IN ('waiting', 'leased', 'sending', 'unclear'), state, sequel
+            ) AS standing,
+            delivery.connection IS names ->> 0 AS is_first,
             CASE :heading
                 WHEN 'time' THEN CAST((accepted - :since) / :step AS TEXT)
                 WHEN 'subject' THEN subject
@@ -24,7 +29,7 @@ FROM (
                 ELSE lower(substr(recipient, length(rtrim(recipient, replace(recipient, '@', ''))) + 1))
             END AS key,
             CASE
-                WHEN state <> 'accepted' OR ended IS NULL THEN NULL
+                WHEN state <> 'accepted' OR sequel = 'failed' OR ended IS NULL THEN NULL
                 WHEN ended - accepted < 100 THEN max(ended - accepted, 0)  -- as core.tally.rough
                 WHEN ended - accepted < 1000 THEN (ended - accepted) / 10 * 10
                 WHEN ended - accepted < 10000 THEN (ended - accepted) / 100 * 100
@@ -39,7 +44,7 @@ FROM (
         WHERE message.id > :after AND message.id < :before AND accepted >= :from AND accepted < :to
             AND NOT (tag IN ('test', 'drill') AND notes <> '')
     )
-    GROUP BY key, ms
+    GROUP BY key, ms, standing, is_first
 )
 GROUP BY key;
 
