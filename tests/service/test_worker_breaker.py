@@ -80,6 +80,33 @@ async def test_a_sender_that_is_not_verified_is_benched_for_its_own_domain_only(
     assert office.line().breaker.state is breaker.State.CLOSED
 
 
+async def test_what_no_connection_takes_of_a_domain_is_not_asked_for_again_and_again(office):
+    office.arrange(backup="")
+    office.primary.answer = lambda parcel: (NOT_VERIFIED,)
+    await office.send()
+    message = await office.send()
+    assert office.primary.tries == 1
+    assert 290 < await office.due_in(message) <= 300
+    office.primary.heal()
+    await office.later(minutes=6)
+    await office.later(minutes=1)
+    assert await office.states(message) == ["accepted"]
+
+
+async def test_while_another_connection_of_the_route_may_come_back_it_is_looked_for_soon(office):
+    office.primary.answer = lambda parcel: (NOT_VERIFIED,)
+    office.backup.refuse = DOWN
+    await office.send()
+    line = office.line("backup")
+    line.breaker = breaker.record(line.breaker, REFUSED_LOG_IN, started=office.clock(), now=office.clock())
+    message = await office.send()
+    assert await office.due_in(message) <= 1
+    line.breaker = breaker.reset(office.clock())
+    office.backup.heal()
+    await office.later(seconds=1)
+    assert await office.states(message) == ["accepted"]
+
+
 async def test_a_domain_that_was_verified_since_goes_by_the_primary_again(office):
     office.primary.answer = lambda parcel: (NOT_VERIFIED,)
     await office.send()

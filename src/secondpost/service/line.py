@@ -119,6 +119,13 @@ class Line:
         known = self.domains.get(self.domain(errand)) if self.domains and errand is not None else None
         return known is None or breakers.admits(known, now)
 
+    def benched(self, errand: Errand, now: datetime) -> timedelta:
+        """How long mail of its domain will be refused here, as far as is known."""
+        known = self.domains.get(self.domain(errand)) if self.domains else None
+        if known is None or breakers.admits(known, now):
+            return timedelta()
+        return max(breakers.retry_at(known) - now, timedelta())
+
     def wait(self, now: datetime, priority: Priority = Priority.BULK) -> timedelta:
         """How long the limits want a message to wait. It takes the turn of what waits already and is less urgent."""
         if self._turns:

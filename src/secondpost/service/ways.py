@@ -67,3 +67,13 @@ class Ways:
             if name not in errand.tried and name != but and name not in spent
             and (line := self.lines[name]).usable(now, errand)
         ]  # fmt: skip
+
+    def benched(self, errand: Errand, now: datetime) -> timedelta:
+        """How long every line of its route will refuse the domain it is from, as far as is known.
+
+        Which route is open does not tell of that: without this, mail of such a domain would be asked for in a loop.
+        """
+        spent = errand.lease.deliveries[0].spent
+        lines = [self.lines[name] for name in self.known(errand.lease.route) if name not in spent]
+        waits = [line.benched(errand, now) for line in lines if line.connection.enabled]
+        return min(waits, default=timedelta())

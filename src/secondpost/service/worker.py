@@ -107,9 +107,11 @@ class Worker:
         line, wait = self._nearest(errand, now)
         if line is not None and wait <= HORIZON:
             self._assign(errand, line, now)
-        else:  # who never overflows need not look again before: no other way would be taken even if it were open
-            patient = self.policies[errand.lease.priority].patience is None
-            self._put_off(errand, now, wait if line is not None and patient else None)
+        elif line is not None and self.policies[errand.lease.priority].patience is None:
+            self._put_off(errand, now, wait)  # it never overflows: no other way would be taken even if it were open
+        else:
+            rest = fallback.rest(now - errand.lease.accepted)
+            self._put_off(errand, now, max(rest, self.ways.benched(errand, now)))
 
     def _nearest(self, errand: Errand, now: datetime) -> tuple[Line | None, timedelta]:
         """The first line that its patience allows, else the one that lets it go soonest; and how long it waits."""
@@ -164,12 +166,11 @@ class Worker:
         """Carriers that carry. A session to a provider can have two: one is answered while the next is on its way."""
         return sum(line.busy for line in self.ways.lines.values())
 
-    def _put_off(self, errand: Errand, now: datetime, pause: timedelta | None) -> None:
+    def _put_off(self, errand: Errand, now: datetime, pause: timedelta) -> None:
         """No line can carry it now: it waits in the store until it is due and some line of its route is usable."""
         if errand.race is not None and errand.race.leaves(errand):
             return
-        lease = errand.lease
-        due = now + (fallback.rest(now - lease.accepted) if pause is None else pause)
+        lease, due = errand.lease, now + pause
         self.give_back(lease, due if lease.expires <= now else min(due, lease.expires))
         self.room.give(lease.size)
 
