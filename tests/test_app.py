@@ -148,6 +148,16 @@ async def test_the_web_port_tells_that_it_is_ready_and_counts(tmp_path):
             assert 'outcome="accepted"} 1.0' in await answer.text()
 
 
+async def test_metrics_can_have_a_port_of_their_own_and_are_nowhere_else_then(tmp_path):
+    own = f"{HOST}:{free_port()}"
+    config = configured(tmp_path, {"http": {"metrics": own}})
+    async with running(config), aiohttp.ClientSession() as http:
+        for door, statuses in ((own, (200, 404)), (config.http.listen, (404, 200))):
+            for path, status in zip(("/metrics", "/healthz"), statuses, strict=True):
+                async with http.get(f"http://{door}{path}") as answer:
+                    assert (answer.status, door, path) == (status, door, path)
+
+
 async def test_a_provider_that_is_down_costs_nothing_but_the_way(tmp_path):
     with Provider() as primary, Provider() as backup:
         primary.refuse()

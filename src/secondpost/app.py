@@ -50,6 +50,7 @@ class Gateway:
     smtp: SmtpListener = field(init=False)
     spool: Spool = field(init=False)
     http: HttpListener | None = None
+    metrics: HttpListener | None = None
     web: Late | None = None
     control: Control = field(init=False)
     noticed: Noticed = field(init=False)
@@ -72,14 +73,17 @@ class Gateway:
             new_id,
             utc_now,
         )
+        pages, own = Pages(core.store, Metrics(core.store, core.worker)), self.config.http.metrics
+        if own is not None:
+            self.metrics = HttpListener(pages.metrics_app(), own.host, own.port)
         if (listen := self.config.http.listen) is not None:
-            pages = Pages(core.store, Metrics(core.store, core.worker))
             self.web = Late(self._web)
             self.http = HttpListener(
                 pages.app(
                     webhooks.route(core.operations.feedback),
                     oauth.route(core.operations.sign_ins),
                     Mount("/", self.web),
+                    metrics=own is None,
                 ),
                 listen.host,
                 listen.port,
@@ -107,15 +111,15 @@ class Gateway:
             await self.core.housekeeping.recover()
             await self.core.housekeeping.expire()  # before anything that expired while nobody worked could be sent
             await self.control.start()
-            if self.http is not None:
-                await self.http.start()
+            for door in (self.http, self.metrics):
+                if door is not None:
+                    await door.start()
             self.spool.start()
             await self.smtp.start()  # last: who is greeted finds the rest there
         except BaseException:
             await self.smtp.stop(0)
             await self.spool.stop()
-            if self.http is not None:
-                await self.http.stop()
+            await self._stop_http()
             await self.control.stop()
             await self.core.worker.stop(0)
             self.noticed.stop()
@@ -124,13 +128,17 @@ class Gateway:
         self.core.housekeeping.start()
         await self.core.operations.jobs.resume()
 
+    async def _stop_http(self) -> None:
+        for door in (self.http, self.metrics):
+            if door is not None:
+                await door.stop()
+
     async def stop(self, grace: float = GRACE) -> None:
         """Close the doors, let what is under way finish, write everything down."""
         self.core.operations.stopping.set()
         await self.smtp.stop(min(grace, 5.0))
         await self.spool.stop()
-        if self.http is not None:
-            await self.http.stop()
+        await self._stop_http()
         await self.control.stop()
         await self.core.housekeeping.stop()
         await self.core.worker.stop(grace)

@@ -70,6 +70,7 @@ from tests.config.conftest import MAIN
         ('[smtp]\nhostname = "a b"', "smtp.hostname"),
         ('[http]\npublic_url = "mail.example.com"', "http.public_url"),
         ('[http]\nlisten = { address = "h:1", tls = "implicit" }', "TLS for HTTP is done by a proxy in front"),
+        ('[http]\nmetrics = { address = "h:1", tls = "implicit" }', "TLS for HTTP is done by a proxy in front"),
         ('[log]\nlevel = "verbose"', "must be 'debug', 'info', 'warning' or 'error'"),
         ("[log]\nretention_days = 0", "must be at least 1"),
         ("[log]\ncontent_megabytes = 0", "must be at least 1"),

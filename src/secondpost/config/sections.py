@@ -64,11 +64,12 @@ def _in_data(tree: Tree, key: str, path: Path, data_dir: Path) -> Path:
 def http(tree: Tree, faults: Faults) -> Http:
     """[http]: the public URL follows from the listener unless it is given."""
     found = section(Http, "http", tree, faults)
+    for key, door in (("listen", found.listen), ("metrics", found.metrics)):
+        if door is not None and door.tls:
+            text = "TLS for HTTP is done by a proxy in front; leave tls out"
+            faults.add(f"http.{key}", tree.origin("http", key), text)
     if found.listen is None:
         return found
-    if found.listen.tls:
-        text = "TLS for HTTP is done by a proxy in front; leave tls out"
-        faults.add("http.listen", tree.origin("http", "listen"), text)
     url = found.public_url or _url(found.listen)
     return found.model_copy(update={"public_url": url.rstrip("/")})
 

@@ -67,6 +67,10 @@ class Http(Table):
     """[http]: the HTTP API, health checks and metrics."""
 
     listen: OffListen = Field(Listener(host="127.0.0.1", port=8025), description='Where to listen for HTTP, or "off".')
+    metrics: OffListen = Field(
+        None,
+        description='Where to listen for /metrics alone, which then is nowhere else; "off": it is a page of listen.',
+    )
     public_url: str = Field(
         "", pattern=r"^(https?://[^\s/]+.*)?$", description="The address people reach us at; empty: made from listen."
     )

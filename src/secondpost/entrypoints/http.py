@@ -44,16 +44,17 @@ class Pages:
     async def metrics(self, _: Request) -> Response:
         return PlainTextResponse(await self.numbers.render(), media_type="text/plain; version=0.0.4")
 
-    def app(self, *others: BaseRoute) -> Starlette:
+    def app(self, *others: BaseRoute, metrics: bool = True) -> Starlette:
         """These pages, and the `others` that share the port."""
-        return Starlette(
-            routes=[
-                Route("/healthz", self.healthz),
-                Route("/readyz", self.readyz),
-                Route("/metrics", self.metrics),
-                *others,
-            ]
-        )
+        health = [Route("/healthz", self.healthz), Route("/readyz", self.readyz)]
+        return Starlette(routes=[*health, *(self._numbers() if metrics else ()), *others])
+
+    def metrics_app(self) -> Starlette:
+        """The metrics by themselves, for a port of their own."""
+        return Starlette(routes=self._numbers())
+
+    def _numbers(self) -> list[Route]:
+        return [Route("/metrics", self.metrics)]
 
 
 @dataclass(slots=True)
