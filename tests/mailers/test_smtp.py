@@ -1,6 +1,7 @@
 """The SMTP mailer against real sockets: every phase, every way to fail there, and the pool of sessions."""
 
 import asyncio
+import errno
 import random
 import socket
 import struct
@@ -276,6 +277,16 @@ async def test_nobody_listens():
     assert told(report) == ["deferred unreachable"]
     assert report.phase is Phase.CONNECT
     assert "nothing listens" in report.outcomes[0].reply
+
+
+async def test_where_no_socket_is_left_it_is_our_own_fault(monkeypatch):
+    async def none_left(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("aiohappyeyeballs.start_connection", none_left)
+    report = await send(Smtp(connection(host="127.0.0.1", port=25, encryption="none")))
+    assert told(report) == ["deferred local"]
+    assert "Raise its limit" in report.outcomes[0].reply
 
 
 async def test_f01_a_black_hole(provider):
