@@ -62,6 +62,14 @@ def post():
         runner.run(opened.close())
 
 
+def is_as_meant(sent):
+    """One recipient, and each field that was meant once."""
+    assert sent.to == ("anna@example.net",)
+    found = [field.lower() for field in names(sent.content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")]
+    assert set(found) <= MEANT
+    assert len(found) == len(set(found))
+
+
 @settings(max_examples=300, deadline=None)
 @given(subject=TEXT, name=TEXT, text=TEXT, html=TEXT, header=TEXT, filename=TEXT, kind=KIND, tag=TEXT, key=TEXT)
 @example("a", "b", "c", "", "=?utf-8?q?=0AX=3A?=", "a\nb", "text/plain\nX: y", "t\0", "k\r\n")
@@ -74,10 +82,7 @@ def test_parts(post, subject, name, text, html, header, filename, kind, tag, key
     event("refused" if sent is None else "sent")
     if sent is None:
         return
-    assert sent.to == ("anna@example.net",)
-    found = [field.lower() for field in names(sent.content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")]
-    assert set(found) <= MEANT
-    assert len(found) == len(set(found))
+    is_as_meant(sent)
     assert [it.addr_spec for it in sent.message["To"].addresses] == ["anna@example.net"]
     assert sent.message["Bcc"] is None
     files = [part.get_content() for part in sent.message.iter_attachments()]
@@ -161,7 +166,4 @@ def test_ready_messages(post, subject, value, filename, elder, encoded):
     event("refused" if sent is None else "sent")
     if sent is None:
         return
-    assert sent.to == ("anna@example.net",)
-    found = [field.lower() for field in names(sent.content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")]
-    assert set(found) <= MEANT
-    assert len(found) == len(set(found))
+    is_as_meant(sent)

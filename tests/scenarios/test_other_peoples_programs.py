@@ -217,14 +217,7 @@ def test_a_failing_smtp_sink_falls_back(launch, backup, options):
     """F5, F10, F11, F12 as Postfix's own test server plays them."""
     peers.requires("smtp-sink")
     with sink(*options) as (port, _):
-        primary = {
-            "mailer": "smtp",
-            "host": HOST,
-            "port": port,
-            "encryption": "none",
-            "timeouts": {"connect": 1, "command": 2, "data_reply": 5},
-        }
-        gateway = launch(primary=primary, backup=backup)
+        gateway = launch(primary=sink_at(port), backup=backup)
         mark = gateway.send()
         if options[0] == "-A":  # "550 …" without a reason: a refusal, whoever is meant
             wait_until(lambda: gateway.state(mark) in {"rejected", "accepted"}, 10)
@@ -235,17 +228,15 @@ def test_a_failing_smtp_sink_falls_back(launch, backup, options):
 def test_f03_smtp_sink_that_leaves_after_the_dot_is_a_doubt(launch, backup):
     peers.requires("smtp-sink")
     with sink("-q", ".") as (port, _):
-        primary = {
-            "mailer": "smtp",
-            "host": HOST,
-            "port": port,
-            "encryption": "none",
-            "timeouts": {"connect": 1, "command": 2, "data_reply": 5},
-        }
-        gateway = launch(primary=primary, backup=backup)
+        gateway = launch(primary=sink_at(port), backup=backup)
         mark = gateway.send()
         gateway.becomes(mark, "unclear")
         assert backup.mail == []
+
+
+def sink_at(port):
+    timeouts = {"connect": 1, "command": 2, "data_reply": 5}
+    return {"mailer": "smtp", "host": HOST, "port": port, "encryption": "none", "timeouts": timeouts}
 
 
 @contextmanager

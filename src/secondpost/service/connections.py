@@ -183,24 +183,27 @@ class Connections:
 
     async def take_in(self, tables: Mapping[str, Any], *, primary: str | None, backup: str | None) -> None:
         """Keep these connections and roles. A secret that is not given stays. All is checked before any is kept."""
-        known = {*self.desk.connections, *tables}
         whole = {name: self._with_secrets(name, table) for name, table in tables.items()}
-        for name, table in whole.items():
-            if name in self.fixed:
-                raise SecondpostError(f"The connection {name!r} is set by the configuration. Nothing was changed.")
-            named = self.parse(name, table).backups
-            if odd := [one for one in named if one not in known or one == name]:
-                raise SecondpostError(f"{odd[0]!r} cannot be a backup of {name!r}. Nothing was changed.")
         roles = {role: name for role, name in (("primary", primary), ("backup", backup)) if name}
-        if odd := [name for name in roles.values() if name not in known] or (
-            [primary] if primary and primary == backup else []
-        ):
-            raise SecondpostError(f"{odd[0]!r} cannot have that role. Nothing was changed.")
+        self._check_together(whole, roles)
         for name, table in whole.items():
             await self.store.put(KIND, name, table)
         for role in roles.keys() - self.fixed_roles.keys():
             await self._give(role, roles[role])
         await self.load()
+
+    def _check_together(self, tables: Mapping[str, Mapping[str, Any]], roles: Mapping[str, str]) -> None:
+        """Raises `SecondpostError` when these cannot be kept beside what there is."""
+        known = {*self.desk.connections, *tables}
+        for name, table in tables.items():
+            if name in self.fixed:
+                raise SecondpostError(f"The connection {name!r} is set by the configuration. Nothing was changed.")
+            for backup in self.parse(name, table).backups:
+                if backup not in known or backup == name:
+                    raise SecondpostError(f"{backup!r} cannot be a backup of {name!r}. Nothing was changed.")
+        for name in roles.values():
+            if name not in known or [*roles.values()].count(name) > 1:
+                raise SecondpostError(f"{name!r} cannot have that role. Nothing was changed.")
 
     def _with_secrets(self, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
         kept = self.kept.get(name, {})
