@@ -637,10 +637,10 @@ async def test_a_server_that_is_gone_as_soon_as_it_is_reached_costs_no_socket(mo
         dead.append(reached)
         return reached
 
-    dead = []
+    dead: list[socket.socket] = []
     monkeypatch.setattr("aiohappyeyeballs.start_connection", gone)
     verdict = await Smtp(connection(host=HOST, port=free_port(), encryption="none")).verify()
-    assert verdict.outcome.fault is Fault.UNREACHABLE
+    assert verdict.outcome == Deferred(Fault.UNREACHABLE, verdict.outcome.reply)
     assert [sock.fileno() for sock in dead] == [-1]
 
 
