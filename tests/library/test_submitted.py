@@ -200,6 +200,12 @@ async def test_international_addresses_arrive_as_they_are(post, gateway):
     assert gateway.ask("log_show", id=result.id)[1]["to"] == ["jürgen@example.net"]
 
 
+async def test_a_message_to_very_many_with_long_addresses_is_taken(gateway, key):
+    many = [f"{'u' * 60}@{number:03d}{'.example' * 22}.net" for number in range(700)]
+    async with secondpost.open(**doors(gateway, key)["http"]) as post:
+        assert (await post.send(**PARTS, bcc=many)).queued
+
+
 async def test_too_much_metadata_is_refused_before_anything_is_sent(post):
     with pytest.raises(secondpost.Malformed, match="900 characters"):
         await post.send(**PARTS, metadata={str(number): "x" * 100 for number in range(10)})

@@ -8,7 +8,7 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEADER = 65_536  # bytes
+HEADER = 327_680  # bytes: a thousand recipients of the longest kind may stand in it
 PATIENCE = 30.0  # seconds for a whole header; between two requests uvicorn has its own
 
 

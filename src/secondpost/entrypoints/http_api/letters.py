@@ -54,7 +54,9 @@ class Letter(Strict):
     text: str = Field("", description="The text part.")
     html: str = Field("", description="The HTML part.")
     headers: dict[str, str] = Field({}, description="Header fields of your own.")
-    attachments: list[Attached] = Field([], description="What is attached.")
+    attachments: list[Attached] = Field(
+        [], description="Files: filename, content (base64), content_type; content_id, if the HTML shows it."
+    )
     priority: Literal["urgent", "normal", "bulk"] | None = Field(None, description="How urgent it is; else normal.")
     tags: list[str] = Field([], description="Words for the log.")
     metadata: dict[str, str] = Field({}, description="What you want to find again with the message.")
