@@ -4,7 +4,6 @@ import base64
 import json
 from email import message_from_bytes
 from email.policy import SMTP
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -201,6 +200,12 @@ async def test_amazons_client_is_told_of_a_wrong_signature_and_of_what_cannot_be
         with pytest.raises(AmazonError) as caught:
             await api.in_thread(lambda client=client, more=more: client.send_email(**(given | more)))
         assert caught.value.response["Error"]["Code"] == code
+    bulk = {
+        "DefaultContent": {"Template": {"TemplateName": "x", "TemplateData": "{}"}},
+        "BulkEmailEntries": [{"Destination": TO}],
+    }
+    with pytest.raises(AmazonError, match="SendBulkEmail is not available"):
+        await api.in_thread(lambda: ses().send_bulk_email(**bulk))
     assert await api.stored() == []
 
 
@@ -334,8 +339,7 @@ async def test_a_file_as_nodes_buffer_is_taken(api):
 
 async def test_no_look_alike_opens_without_a_key_or_without_the_scope(api):
     reader = await api.make_key("read")
-    fake = SimpleNamespace(path=look_alikes.ses.ROUTE.path)
-    for route in (*look_alikes.ROUTES, fake):
+    for route in (*look_alikes.ROUTES, *look_alikes.ses.ROUTES):
         path = route.path.replace("{domain}", "example.com")
         assert (await api.post(path, key="", data=b"{}")).status in {401, 403}, path
         basic = aiohttp.encode_basic_auth("api", reader)

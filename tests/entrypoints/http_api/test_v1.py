@@ -49,7 +49,7 @@ OPEN = {"/v1/openapi.json", "/v1/docs"}
 LOOK_ALIKES = {  # each refuses whoever has no key: test_look_alikes.py
     "/email", "/email/batch", "/email/withTemplate", "/email/withTemplate/", "/email/batchWithTemplates",
     "/email/batchWithTemplates/", "/v3/mail/send", "/v3/{domain}/messages", "/v3/{domain}/messages.mime", "/emails",
-    "/emails/batch", "/v2/email/outbound-emails",
+    "/emails/batch", "/v2/email/outbound-emails", "/v2/email/outbound-bulk-emails",
 }  # fmt: skip
 
 

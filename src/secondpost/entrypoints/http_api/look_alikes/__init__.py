@@ -17,5 +17,6 @@ ROUTES = (*postmark.ROUTES, *sendgrid.ROUTES, *mailgun.ROUTES, *resend.ROUTES)
 def add(app: FastAPI, counter: Counter, new_id: Callable[[], int]) -> None:
     for route in ROUTES:
         app.add_route(route.path, endpoint(route, counter, new_id), methods=["POST"], include_in_schema=False)
-    own = endpoint(ses.ROUTE, counter, new_id, ses.admission(counter))
-    app.add_route(ses.ROUTE.path, own, methods=["POST"], include_in_schema=False)
+    for route in ses.ROUTES:
+        own = endpoint(route, counter, new_id, ses.admission(counter))
+        app.add_route(route.path, own, methods=["POST"], include_in_schema=False)

@@ -16,7 +16,15 @@ from secondpost.core.message import id_text
 from secondpost.entrypoints.http_api.counter import Counter
 from secondpost.entrypoints.http_api.letters import Envelope
 from secondpost.entrypoints.http_api.look_alikes import sigv4
-from secondpost.entrypoints.http_api.look_alikes.common import Content, LookAlike, Shape, in_parts, once, sentence
+from secondpost.entrypoints.http_api.look_alikes.common import (
+    Content,
+    LookAlike,
+    Shape,
+    in_parts,
+    once,
+    sentence,
+    unavailable,
+)
 from secondpost.entrypoints.http_api.problems import Problem
 from secondpost.service.credentials import Client
 from secondpost.store.base import Receipt
@@ -157,7 +165,16 @@ def refused(told: Problem) -> Response:
     return JSONResponse({"message": sentence(told)}, status, headers={"x-amzn-ErrorType": name})
 
 
-ROUTE = LookAlike(
-    path="/v2/email/outbound-emails", secret=lambda _: "", read=read, taken=taken, refused=refused,
-    key=lambda request: request.headers.get("amz-sdk-invocation-id", ""),  # the same when the SDK tries again
-)  # fmt: skip
+def none(_: bytes) -> Sequence[Content]:
+    raise unavailable("SendBulkEmail", "it is made of templates; use SendEmail")
+
+
+def _key(request: Request) -> str:
+    """The same when the SDK tries again."""
+    return request.headers.get("amz-sdk-invocation-id", "")
+
+
+ROUTES = tuple(
+    LookAlike(path=f"/v2/email/{name}", secret=lambda _: "", read=reader, taken=taken, refused=refused, key=_key)
+    for name, reader in (("outbound-emails", read), ("outbound-bulk-emails", none))
+)
