@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import uvloop
-from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
@@ -98,10 +97,10 @@ class Gateway:
         from secondpost.entrypoints import http_api
 
         operations = self.core.operations
-        admin = site.make(operations, public_url=self.config.http.public_url)
         api = http_api.build(operations, self.config)
         # The API comes last: it answers what nobody else does.
-        return by_path("/v1/", api, Starlette(routes=[*admin, Mount("/", api)]))
+        admin = site.make(operations, public_url=self.config.http.public_url, programs=api)
+        return by_path("/v1/", api, admin)
 
     async def start(self) -> None:
         """Open the store, take back what the last process held, then open the doors. Raises `SecondpostError`."""

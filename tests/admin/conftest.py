@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from starlette.applications import Starlette
 
 from secondpost import assembly, config
 from secondpost.admin import site
@@ -100,7 +99,7 @@ async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    listener = HttpListener(Starlette(routes=site.make(core.operations, public_url="")), "127.0.0.1", port)
+    listener = HttpListener(site.make(core.operations, public_url=""), "127.0.0.1", port)
     await listener.start()
     yield Admin(core.operations, f"http://127.0.0.1:{port}")
     await listener.stop()

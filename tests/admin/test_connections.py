@@ -1,5 +1,6 @@
 """Additional Connections by their form: limits, time-outs, the own backup chain, and what is in use."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -95,6 +96,42 @@ async def test_the_own_chain_of_the_primary_is_set_on_the_tab_general(browser, c
     assert (await browser.post("/settings/general", data=form)).status_code == 303
     kept = connections.known("main")
     assert (kept.backups, kept.limits.per_day, kept.enabled) == (("second",), 1000, True)
+
+
+async def test_two_who_edit_the_same_do_not_undo_each_other_unawares(browser, connections):
+    page = (await browser.get("/settings/connections/second")).text
+    seen = re.findall(r'name="seen" value="(\w+)"', page)[0]
+    await save(browser, nickname="Theirs", enabled="on")
+    late = await save(browser, nickname="Mine", enabled="on", seen=seen)
+    assert late.status_code == 422
+    assert "It was changed meanwhile" in late.text
+    assert 'value="Mine"' in late.text
+    assert connections.known("second").nickname == "Theirs"
+    again = re.findall(r'name="seen" value="(\w+)"', late.text)[0]
+    assert (await save(browser, nickname="Mine", enabled="on", seen=again)).status_code == 303
+    assert connections.known("second").nickname == "Mine"
+
+
+async def test_a_backup_that_somebody_else_chose_is_not_undone_on_the_tab_general(browser, connections):
+    seen = re.findall(r'name="seen" value="(\w+)"', (await browser.get("/settings/general")).text)[0]
+    await connections.set_backup("second")
+    answer = await browser.post("/settings/general", data={**FORM, "backup": "", "seen": seen})
+    assert answer.status_code == 422
+    assert connections.backup()["backup"] == "second"
+
+
+async def test_a_secret_that_was_typed_to_verify_is_asked_for_again(browser, connections):
+    typed = {**FORM, "do": "verify", "smtp.username": "ada", "smtp.password": "canary-typed"}
+    page = (await browser.post("/settings/connections/new", data=typed)).text
+    assert "Type it again" in page
+    assert "canary-typed" not in page
+    assert "Type it again" not in (await browser.post("/settings/connections/new", data=FORM | {"do": "verify"})).text
+
+
+async def test_the_built_in_inbox_is_not_offered_as_a_backup(browser, connections):
+    page = (await browser.get("/settings/general")).text
+    assert 'id="backup-second"' in page
+    assert 'id="backup-inbox"' not in page
 
 
 # At the provider ------------------------------------------------------------------------------------------------------

@@ -87,3 +87,22 @@ async def test_watchers_are_not_too_many(admin, watch, monkeypatch):
     stream = await watch(browser)
     await next_part(stream)
     assert (await watch(browser)).status == 503
+
+
+async def test_a_proxy_is_told_not_to_hold_it_back_and_only_who_reads_is_a_watcher(admin, watch):
+    browser = await admin.signed_in(Role.VIEWER)
+    assert (await watch(browser)).headers["X-Accel-Buffering"] == "no"
+    before = set(dashboard.watching)
+    assert (await browser.request("HEAD", "/dashboard/live")).status_code == 200
+    assert dashboard.watching == before
+
+
+async def test_a_drill_is_named_as_people_name_the_connection(admin):
+    await admin.operations.connections_add("first-1a2b", mailer="capture", nickname="First")
+    await admin.operations.connections_add("second", mailer="capture", nickname="Second")
+    await admin.operations.backup_set("second")
+    await admin.operations.drill_begin(5, "first-1a2b")
+    page = (await (await admin.signed_in(Role.VIEWER)).get("/dashboard")).text
+    assert "A drill: First (Inbox) refuses mail on purpose" in page
+    await admin.operations.drill_end()
+    assert (await admin.operations.drills.results())[0]["text"].startswith("First (Inbox) refused 0 messages")

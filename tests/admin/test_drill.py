@@ -37,6 +37,7 @@ async def test_real_mail_needs_a_yes_and_ends_at_a_click(admin, owner):
     drills = admin.operations.drills
     page = await owner.post("/tools/drill/begin", data={"connection": "first", "minutes": "5"})
     assert page.status_code == 422
+    assert '<details class="card" open><summary>Drill with real mail' in page.text
     assert drills.real is None
     page = await owner.post("/tools/drill/begin", data={"connection": "first", "minutes": "x", "yes": "on"})
     assert "from 1 to 60" in page.text
@@ -44,7 +45,7 @@ async def test_real_mail_needs_a_yes_and_ends_at_a_click(admin, owner):
     await owner.post("/tools/drill/begin", data={"connection": "first", "minutes": "5", "yes": "on"})
     assert (await admin.operations.drills.store.get("drill plan", "now"))["connection"] == "first"
     assert "refuses real mail on purpose" in (await owner.get("/tools/drill")).text
-    assert "A drill: first refuses mail on purpose" in (await owner.get("/dashboard")).text
+    assert "A drill: First (Inbox) refuses mail on purpose" in (await owner.get("/dashboard")).text
     operator = await admin.signed_in(Role.OPERATOR)
     assert (await operator.post("/tools/drill/end")).status_code == 303
     assert drills.real is None

@@ -1,10 +1,11 @@
 """What stands before every page: names, other sites, sessions, headers."""
 
 import io
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from secondpost.admin.static import assets
+from secondpost.admin.static import assets, link
 from secondpost.service.users import Role
 from tests.admin.conftest import PASSWORD
 
@@ -119,3 +120,57 @@ async def test_the_set_up_link_works_once(admin):
 
 async def test_all_that_a_browser_loads_is_small():
     assert sum(len(asset.compressed) for asset in assets().values()) < 15_000
+
+
+async def test_who_is_signed_out_amid_a_form_is_told_so_and_comes_back_to_it(admin):
+    await admin.add("ada@example.com", Role.OWNER)
+    browser = admin.browser()
+    headers = {"Referer": f"{admin.us}/settings/misc"}
+    answer = await browser.post("/settings/misc", data={"do_not_send": "on"}, headers=headers)
+    assert answer.headers["location"] == "/sign-in?next=%2Fsettings%2Fmisc"
+    page = (await browser.get(answer.headers["location"])).text
+    assert "You were signed out meanwhile. Nothing was changed." in page
+    wrong = {"email": "ada@example.com", "password": "wrong", "next": "/settings/misc"}
+    assert 'name="next" value="/settings/misc"' in (await browser.post("/sign-in", data=wrong)).text
+
+
+@pytest.mark.parametrize("referer", ["https://evil.example//evil.example", "nonsense", ""])
+async def test_another_page_leads_nowhere_after_a_late_form(admin, referer):
+    answer = await admin.browser().post("/settings/misc", headers={"Referer": referer})
+    await admin.add("ada@example.com", Role.OWNER)
+    way = parse_qs(urlsplit(answer.headers["location"]).query).get("next", [""])[0]
+    data = {"email": "ada@example.com", "password": PASSWORD, "next": way}
+    assert (await admin.browser().post("/sign-in", data=data)).headers["location"] == "/"
+
+
+async def test_a_person_is_told_by_a_page_what_is_not_there(admin):
+    for browser in (admin.browser(), await admin.signed_in(Role.VIEWER)):
+        answer = await browser.get("/settings/nothing", headers={"Accept": "text/html"})
+        assert answer.status_code == 404
+        assert "There is no such page" in answer.text
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "There is no such page" not in (await admin.browser().get("/settings/nothing")).text
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])
+async def test_a_method_that_a_page_does_not_have_is_refused_with_all_headers(admin, method):
+    answer = await (await admin.signed_in(Role.OWNER)).request(method, "/settings/misc")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["allow"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_a_file_is_kept_for_ever_only_under_the_name_of_its_content(admin):
+    named = await admin.browser().get(link("admin.css"))
+    assert "immutable" in named.headers["cache-control"]
+    for path in ("/static/admin.css", "/static/admin.css?000000000000"):
+        assert (await admin.browser().get(path)).headers["cache-control"] == "no-cache"
+
+
+async def test_a_long_notice_still_fits_into_a_cookie(admin):
+    browser = await admin.signed_in(Role.OWNER)
+    await admin.operations.connections_add("far", mailer="smtp", nickname="ä" * 64, host="x" * 60 + ".invalid", port=25)
+    answer = await browser.post("/settings/connections/far/verify")
+    assert len(answer.headers["set-cookie"]) < 4096
+    page = (await browser.get("/settings/connections")).text
+    assert '<p class="notice open" role="status">ää' in page

@@ -1,6 +1,8 @@
 """What can be done with messages of the Email Log: send again, export, delete."""
 
+import asyncio
 import io
+import re
 import zipfile
 
 from openpyxl import load_workbook
@@ -129,3 +131,24 @@ async def test_content_cannot_be_guessed_by_choosing_all_that_match(admin, monke
     data = {"all": "1", "query": "q=Hello&in=content", "format": "csv"}
     assert (await browser.post("/log/export", data=data)).status_code == 400
     assert (await browser.post("/log/export", data={"all": "1", "query": "", "format": "eml"})).status_code == 400
+
+
+async def test_a_form_that_is_sent_twice_sends_one_message_again(admin):
+    id = await put(admin, "Order")
+    browser = await admin.signed_in(Role.OPERATOR)
+    once = re.findall(r'name="once" value="(\w+)"', (await browser.get(f"/log/{id}/resend")).text)[0]
+    data = {"to": "bob@example.net", "once": once}
+    first, second = [await browser.post(f"/log/{id}/resend", data=data) for _ in range(2)]
+    assert first.headers["Location"] == second.headers["Location"]
+    assert len((await admin.operations.log_list())["rows"]) == 2
+
+
+async def test_a_question_that_is_answered_twice_is_one_job(admin):
+    ids = [("id", await put(admin, f"Order {number}")) for number in range(2)]
+    browser = await admin.signed_in(Role.OPERATOR)
+    once = re.findall(r'name="once" value="(\w+)"', (await browser.post("/log/resend", data=ids)).text)[0]
+    sent = [browser.post("/log/resend", data=[*ids, ("confirmed", "1"), ("once", once)]) for _ in range(2)]
+    paths = {answer.headers["Location"] for answer in await asyncio.gather(*sent)}
+    assert len(paths) == 1
+    await over(browser, paths.pop())
+    assert len((await admin.operations.log_list())["rows"]) == 4

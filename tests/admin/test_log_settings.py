@@ -73,3 +73,12 @@ async def test_bad_input_changes_nothing_and_is_shown_again(admin):
         "never": [],
         "attachments": True,
     }
+
+
+async def test_what_is_wrong_is_told_at_its_field(admin):
+    browser = await admin.signed_in(Role.ADMIN)
+    data = {"logs": "on", "content": "7", "entries": "30", "never": "", "megabytes": "0"}
+    answer = await browser.post(PATH, data=data)
+    assert answer.status_code == 422
+    assert 'aria-invalid="true" aria-describedby="megabytes-error megabytes-about"' in answer.text
+    assert 'id="megabytes-error">Megabytes are' in answer.text

@@ -1,5 +1,6 @@
 """Settings as a document: nothing secret leaves unasked, and nothing wrong comes in, not even in part."""
 
+import html
 import json
 
 import pytest
@@ -109,5 +110,13 @@ async def test_what_is_wrong_is_refused_whole(browser, connections, change):
     before = await export(browser, secrets="on")
     new = {**before, "connections": {**before["connections"], "fresh": {"mailer": "capture"}}}
     answer = await bring(browser, new | change if isinstance(change, dict) else change)
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert await export(browser, secrets="on") == before
+
+
+@pytest.mark.parametrize("document", ["not JSON at all", '{"secondpost": 9}'])
+async def test_an_import_that_is_wrong_is_told_at_its_field_and_stays_there(browser, document):
+    answer = await bring(browser, document)
+    assert answer.status_code == 422
+    assert 'aria-describedby="odd import-hint" aria-invalid="true"' in answer.text
+    assert html.escape(document, quote=False).replace('"', "&#34;") in answer.text

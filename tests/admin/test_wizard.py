@@ -118,7 +118,7 @@ async def test_it_waits_for_the_first_message_of_an_app_and_no_other(admin, brow
     assert (await browser.get("/wizard/first")).text == "yes"
     page = (await browser.get("/wizard/done")).text
     assert "Your first message is here" in page
-    assert "“Hello” came by smtp" in page
+    assert "<q>Hello</q> came by smtp" in page
 
 
 def test_each_snippet_names_where_to_send_and_leaves_no_gap():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.conftest import set_up
+from tests.browser.conftest import ME, PASSWORD, set_up
 from tests.gateway import Gateway
 
 PATHS = [
@@ -79,6 +79,46 @@ def test_every_page_is_accessible_and_narrow(tmp_path, primary, backup, visit):
         page.get_by_role("button", name="Send Email").click()
         page.get_by_text("Success!").wait_for()
         look(page, "tested")
+        page.keyboard.press("?")
+        page.get_by_role("dialog", name="Keyboard").wait_for()
+        assert AXE.run(page).violations_count == 0
+        page.get_by_role("button", name="Close").click()
+
+
+def test_what_only_a_color_tells_is_seen_where_the_system_chooses_the_colors(tmp_path, visit):
+    with Gateway(tmp_path) as gateway:
+        page = visit(gateway, forced_colors="active", reduced_motion="reduce")
+        set_up(page, gateway)
+        page.goto("/settings/connections/new")
+        color = "one => getComputedStyle(one).backgroundColor"
+        on, off = page.get_by_label("Force From Email"), page.get_by_label("Force From Name")
+        assert on.evaluate(color) != off.evaluate(color)
+        assert on.evaluate("one => getComputedStyle(one).transitionDuration") == "0s"
+
+
+def test_who_was_signed_out_comes_back_to_where_they_were(tmp_path, visit):
+    with Gateway(tmp_path) as gateway:
+        page = visit(gateway)
+        set_up(page, gateway)
+        page.goto("/settings/log")
+        page.context.clear_cookies()
+        page.get_by_role("button", name="Save Settings").click()
+        page.get_by_text("You were signed out meanwhile. Nothing was changed.").wait_for()
+        page.get_by_label("Email Address").fill(ME)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Save Settings").click()
+        page.get_by_text("Settings were successfully saved.").wait_for()
+
+
+def test_a_button_that_is_pressed_twice_sends_once(tmp_path, primary, visit):
+    with Gateway(tmp_path, primary=primary) as gateway:
+        page = visit(gateway)
+        set_up(page, gateway)
+        page.goto("/tools/email-test")
+        page.get_by_role("button", name="Send Email").dblclick()
+        page.get_by_text("Success!").wait_for()
+        assert len(primary.mail) == 1
 
 
 def _make_route(page):
@@ -97,11 +137,14 @@ def _make_route(page):
 
 def look(page, name):
     """Nothing is too wide, and axe-core finds nothing."""
-    for width in (390, 360, 1280):
+    for width in (390, 1280, 360):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} at {width}"
         if SHOTS and width != 360:
             page.screenshot(path=Path(SHOTS) / f"{name.strip('/').replace('/', '-')}-{width}.png", full_page=True)
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360, f"{name}, all of it open"
+    page.set_viewport_size({"width": 1280, "height": 800})
     for scheme, rules in (("dark", COLORS), ("light", ALL)):
         page.emulate_media(color_scheme=scheme)
         found = AXE.run(page, options=rules)

@@ -71,3 +71,13 @@ async def test_a_job_is_forgotten_after_a_week():
     await over(young, await young.begin("ada", ["b"]))
     with pytest.raises(SecondpostError, match="no such job"):
         await young.show(name)
+
+
+async def test_what_is_begun_twice_by_the_same_mark_is_one_job():
+    store = MemoryStore()
+    send = Sender()
+    jobs = Jobs(store, send, lambda: NOW)
+    names = await asyncio.gather(*(jobs.begin("ada", ["a"], once="mark") for _ in range(3)))
+    await over(jobs, names[0])
+    assert set(names) == {await jobs.begin("ada", ["a"], once="mark")}
+    assert len(send.keys) == 1

@@ -30,7 +30,7 @@ async def carry_out(visit: Visit, deed: Deed, operation: Callable[[str], Awaitab
     form = await visit.form()
     ids = list(dict.fromkeys(form.get("id", [])))
     if not ids:
-        return visit.go(back, "Nothing was chosen, and nothing was changed. Tick what you mean first.")
+        return visit.go(back, "Nothing was chosen, and nothing was changed. Tick what you mean first.", good=False)
     if not form.checked("sure"):
         chosen = [await visit.operations.log_show(id) for id in ids[:SHOWN]]
         title = f"{deed.button}: {count(len(ids), 'message')}"
@@ -44,4 +44,5 @@ async def carry_out(visit: Visit, deed: Deed, operation: Callable[[str], Awaitab
             refusals.append(str(error))
     if done:
         await visit.record(f"{deed.done}: {' '.join(done)}")
-    return visit.go(back, " ".join([f"{count(len(done), 'message')} {deed.done}.", *refusals[:3]]))
+    told = " ".join([f"{count(len(done), 'message')} {deed.done}.", *refusals[:3]])
+    return visit.go(back, told, good=not refusals)

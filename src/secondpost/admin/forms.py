@@ -4,7 +4,7 @@ Rule: a secret goes into a form and never comes out of one; what was typed survi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +16,13 @@ from secondpost.config.kinds import span_text
 from secondpost.config.settings import LimitsTable, Table, TimeoutsTable
 from secondpost.core.connection import Connection
 from secondpost.mailers.base import Setting
+from secondpost.service.credentials import digest_of
 
 PATH = "form"
+MEANWHILE = (
+    "It was changed meanwhile, in another tab or by somebody else. Here is what you typed; "
+    "saving again puts it in the place of theirs."
+)
 NAME = "name"  # stands for a name that the connection does not have yet
 SHARED = (
     Setting(name="nickname", label="Connection Nickname", help="What you and the lists call it."),
@@ -49,13 +54,14 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of a form. `is_set`: a secret is kept, which is not shown."""
+    """One field of a form. `is_set`: a secret is kept, which is not shown. `again`: one was typed, and is not shown."""
 
     setting: Setting
     name: str
     value: str | int | bool = ""
     error: str = ""
     is_set: bool = False
+    again: bool = False
 
     @property
     def id(self) -> str:
@@ -83,6 +89,7 @@ class ConnectionForm:
     groups: dict[str, list[Field]]  # limits and time-outs
     backups: list[str]  # its own backup chain
     errors: dict[str, str]  # by field name
+    seen: str  # what stood there when the form was made
 
     @property
     def faulty(self) -> list[Field]:
@@ -93,9 +100,9 @@ class ConnectionForm:
 
 
 def make(
-    connection: Connection | None, form: Form | None = None, errors: Mapping[str, str] | None = None
+    connection: Connection | None, form: Form | None = None, errors: Mapping[str, str] | None = None, backup: str = ""
 ) -> ConnectionForm:
-    """The form of a connection as it is kept, or as a person has filled it in."""
+    """The form of a connection as it is kept, or as a person has filled it in. `backup` is chosen beside it."""
     errors = dict(errors or {})
     mailer = form.text("mailer") if form is not None else connection.mailer if connection else "smtp"
     kept = _shared_values(connection)
@@ -104,8 +111,23 @@ def make(
         groups={name: _group(name, connection, form, errors) for name in GROUPS},
         backups=_chain(form) if form is not None else list(connection.backups) if connection else [],
         mailers=[_mailer_form(name, name == mailer, connection, form, errors) for name in _names()],
-        errors=errors,
-    )
+        errors=errors, seen=_stamp(connection, backup) if form is None or "seen" in errors else form.text("seen"),
+    )  # fmt: skip
+
+
+def overtaken(form: Form, connection: Connection | None, backup: str = "") -> dict[str, str]:
+    """The error of a form that would undo what somebody else has saved since it was opened; saving again does it."""
+    late = form.text("do") == "save" and form.text("seen") not in ("", _stamp(connection, backup))
+    return {"seen": MEANWHILE} if late else {}
+
+
+def _stamp(connection: Connection | None, backup: str) -> str:
+    """Stands for a connection as it is kept, and tells nothing of its secrets but whether there are any."""
+    if connection is None:
+        return ""
+    secret = {one.name for one in catalog.settings(connection.mailer) if one.kind == "secret"}
+    settings = sorted((key, bool(value) if key in secret else value) for key, value in connection.settings.items())
+    return digest_of(repr((replace(connection, settings={}), settings, backup)))[:16]
 
 
 def _names() -> list[str]:
@@ -158,7 +180,7 @@ def _field(setting: Setting, name: str, kept: Any, form: Form | None, errors: Ma
     secret = setting.kind == "secret"
     return Field(
         setting=setting, name=name, value="" if secret else value, is_set=secret and bool(kept),
-        error=errors.get(name, ""),
+        again=secret and form is not None and bool(form.raw(name)), error=errors.get(name, ""),
     )  # fmt: skip
 
 

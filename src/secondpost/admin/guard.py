@@ -7,11 +7,12 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
+from secondpost.admin.origins import SAFE
 from secondpost.admin.permissions import Permission, may
 from secondpost.admin.visit import Visit
 from secondpost.errors import SecondpostError
@@ -75,7 +76,7 @@ async def _refusal(visit: Visit, permission: Permission) -> Response | None:
     if may(visit.user.role if visit.user else None, permission):
         return None
     if visit.user is None:
-        return _to_sign_in(request)
+        return _to_sign_in(visit)
     await visit.record(f"was refused: {request.method} {request.url.path} needs the permission {permission}")
     text = f"Your role is {visit.user.role.capitalize()}, and this needs the permission “{permission}”. Ask an owner."
     return visit.render("error.html", status=403, title="Not for your role", text=text)
@@ -90,11 +91,14 @@ async def _recognize(visit: Visit) -> None:
         visit.user, visit.session = user, session
 
 
-def _to_sign_in(request: Request) -> Response:
-    if request.method not in ("GET", "HEAD"):
-        return RedirectResponse("/sign-in", 303)
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return RedirectResponse("/sign-in" if path == "/" else f"/sign-in?next={quote(path, safe='')}", 303)
+def _to_sign_in(visit: Visit) -> Response:
+    """And back to the page that was asked for; of a form that came too late, to the page that it was on."""
+    request = visit.request
+    late = request.method not in SAFE
+    url = urlsplit(request.headers.get("referer", "") if late else str(request.url))
+    path = url.path + (f"?{url.query}" if url.query else "")
+    where = "/sign-in" if path in ("", "/", "/sign-in") else f"/sign-in?next={quote(path, safe='')}"
+    return visit.go(where, "You were signed out meanwhile. Nothing was changed." if late else "", good=False)
 
 
 def protected(visit: Visit, response: Response) -> Response:

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from jinja2 import Environment
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Mount, Route
 
 from secondpost.admin import guard, templating
+from secondpost.admin.missing import Missing
 from secondpost.admin.origins import Origins
 from secondpost.admin.pages import (
     access,
@@ -84,8 +86,8 @@ class Site:
     templates: Environment = field(default_factory=templating.environment)
     throttle: Throttle = field(default_factory=Throttle)
 
-    def routes(self) -> list[BaseRoute]:
-        """Every page. What is not there is answered by who comes after us."""
+    def routes(self) -> list[Route]:
+        """Every page."""
         if PAGES.keys() != TABLE.keys():
             odd = ", ".join(sorted(PAGES.keys() ^ TABLE.keys()))
             raise RuntimeError(f"these routes need a page and a line in permissions.py: {odd}")
@@ -100,6 +102,8 @@ class Site:
         return Route(path, endpoint, methods=[method], include_in_schema=False)
 
 
-def make(operations: Operations, *, public_url: str) -> list[BaseRoute]:
-    """The routes of the web admin."""
-    return Site(operations, Origins(public_url)).routes()
+def make(operations: Operations, *, public_url: str, programs: Starlette | None = None) -> Starlette:
+    """The web admin, and behind it what answers `programs` on all other paths."""
+    site = Site(operations, Origins(public_url))
+    pages = site.routes()
+    return Starlette(routes=[*pages, Mount("/", Missing(site, pages, programs or Starlette()))])

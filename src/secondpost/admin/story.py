@@ -4,6 +4,7 @@ Rule: everything in the order in which it happened; what is not known is called 
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,8 @@ PHASES = {
     "connect": "Connecting", "tls": "TLS", "greeting": "Greeting", "login": "Log-in", "envelope": "Envelope",
     "body": "Content", "point": "Handed over whole",
 }  # fmt: skip
+NAMED = re.compile(r"(fallback: |the message names the connection )([\w.-]+)(.*)", re.DOTALL)
+USUAL = "the ordinary route; no rule concerns it"
 MARKS = {"accepted": "good", "rejected": "bad", "deferred": "open", "unclear": "open"}
 
 
@@ -58,7 +61,13 @@ def _route(entry: Entry, titles: Mapping[str, str]) -> Iterator[Step]:
     route = entry["deliveries"][0]["route"] if entry["deliveries"] else []
     if route and len(withheld) < len(entry["deliveries"]):
         names = ", then ".join(titles.get(name, name) for name in route)
-        yield Step(at=entry["accepted"], title=f"Route: {names}", why=why or "the ordinary route; no rule concerns it")
+        yield Step(at=entry["accepted"], title=f"Route: {names}", why=called(why, titles) or USUAL)
+
+
+def called(why: str, titles: Mapping[str, str]) -> str:
+    """A reason of ours, with the connection in it as people call it. What a provider said stays as it is."""
+    found = NAMED.fullmatch(why)
+    return f"{found[1]}{titles.get(found[2], found[2])}{found[3]}" if found else why
 
 
 def _notes(entry: Entry) -> dict[str, Any]:
@@ -76,7 +85,7 @@ def _attempt(attempt: Entry, entry: Entry, titles: Mapping[str, str]) -> Step:
     worst = next((kind for kind in ("rejected", "unclear", "deferred", "accepted") if kind in kinds), "")
     return Step(
         at=attempt["started"], title=f"Attempt by {titles.get(attempt['connection'], attempt['connection'])}",
-        mark=MARKS.get(worst, ""), why=attempt["note"], facts=tuple(_took(attempt)),
+        mark=MARKS.get(worst, ""), why=called(attempt["note"], titles), facts=tuple(_took(attempt)),
         lines=[(people.get(one["number"], f"#{one['number']}"), _outcome(one)) for one in outcomes],
         transcript=attempt["transcript"],
     )  # fmt: skip

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 2 * 2**20
 MOST_FIELDS = 5000
 NOTICE = "secondpost_notice"
+BAD = "bad:"  # begins a notice that something was not done
+MOST_NOTICE = 400  # characters: a cookie has room for no more
 
 
 class Form(dict[str, list[str]]):
@@ -104,7 +106,7 @@ class Visit:
         path = self.request.url.path
         section = navigation.section_of(path)
         text = self.site.templates.get_template(template).render(
-            visit=self, user=self.user, notice=unquote(self.request.cookies.get(NOTICE, "")),
+            visit=self, user=self.user, notice=self.notice,
             sections=list(navigation.sections(role)), section=section, tabs=navigation.tabs(section, role),
             tab=navigation.tab_of(path), **values,
         )  # fmt: skip
@@ -113,12 +115,19 @@ class Visit:
             response.delete_cookie(NOTICE, httponly=True, samesite="lax")
         return response
 
-    def go(self, path: str, notice: str = "") -> Response:
-        """To another page, which shows the notice."""
+    def go(self, path: str, notice: str = "", *, good: bool = True) -> Response:
+        """To another page, which shows the notice. `good`: what was asked for was done."""
         response = RedirectResponse(path, 303)
         if notice:
-            response.set_cookie(NOTICE, quote(notice), max_age=60, httponly=True, samesite="lax")
+            words = quote(notice[:MOST_NOTICE])
+            response.set_cookie(NOTICE, words if good else BAD + words, max_age=60, httponly=True, samesite="lax")
         return response
+
+    @property
+    def notice(self) -> tuple[str, str]:
+        """What is told on this page, and how it looks."""
+        kept = self.request.cookies.get(NOTICE, "")
+        return unquote(kept.removeprefix(BAD)), "open" if kept.startswith(BAD) else "good"
 
     async def record(self, text: str) -> None:
         """Write into the audit log what the user did. Never a secret."""

@@ -95,7 +95,7 @@ class Drills:
             entry = await self._ended(draft.id)
         finally:
             del self._tests[draft.id]
-        result = way(entry, name, {row["name"]: row["title"] for row in self.connections.show()}) | {"to": to}
+        result = way(entry, name, self._titles()) | {"to": to}
         await self._keep(result)
         return result
 
@@ -104,10 +104,16 @@ class Drills:
         chosen = self.connections.known(connection or self.connections.desk.primary)
         if len(self.connections.desk.route(chosen.name)) < 2:
             raise SecondpostError(
-                f"Nothing would take over from {chosen.titled(chosen.mailer)}: choose a Backup Connection first. "
+                f"Nothing would take over from {self._title(chosen.name)}: choose a Backup Connection first. "
                 "Nothing was sent."
             )
         return chosen.name
+
+    def _titles(self) -> dict[str, str]:
+        return {row["name"]: row["title"] for row in self.connections.show()}
+
+    def _title(self, name: str) -> str:
+        return self._titles().get(name, name)
 
     def _draft(self, to: str, name: str) -> Draft:
         sender = email_test.sender_of(self.connections.known(name), self.submit)
@@ -152,7 +158,7 @@ class Drills:
             return None
         await self.store.delete(PLAN, "now")
         messages = "1 message" if real.refused == 1 else f"{real.refused} messages"
-        text = f"{real.connection} refused {messages} on purpose; each took another way."
+        text = f"{self._title(real.connection)} refused {messages} on purpose; each took another way."
         result: dict[str, Any] = {
             "kind": "real", "connection": real.connection, "at": iso(real.begun), "ended": iso(self.now), "ok": None,
             "refused": real.refused, "text": text, "steps": [],

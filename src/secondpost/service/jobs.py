@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from secondpost.errors import SecondpostError
+from secondpost.service.credentials import digest_of
 from secondpost.service.present import iso
 from secondpost.store.base import Store
 
@@ -33,16 +34,22 @@ class Jobs:
     now: Callable[[], datetime]
     _running: dict[str, Job] = field(default_factory=dict)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    _beginning: asyncio.Lock = field(default_factory=asyncio.Lock)  # a form that is sent twice at once is one job
 
-    async def begin(self, who: str, messages: Sequence[str]) -> str:
-        """Start a job. Returns its name."""
+    async def begin(self, who: str, messages: Sequence[str], *, once: str = "") -> str:
+        """Start a job, or find the one that was begun by the same `once`. Returns its name."""
         await self._forget_old()
-        name = secrets.token_hex(8)
+        async with self._beginning:
+            name = digest_of(once)[:16] if once else secrets.token_hex(8)
+            if await self.store.get(KIND, name) is None:
+                await self._begin(name, who, messages)
+        return name
+
+    async def _begin(self, name: str, who: str, messages: Sequence[str]) -> None:
         job: Job = {"by": who, "begun": iso(self.now()), "ended": None, "done": 0, "failed": []}
         job["messages"] = list(messages)
         await self.store.put(KIND, name, job)
         self._start(name, job)
-        return name
 
     async def resume(self) -> None:
         """Go on with what the last process left."""

@@ -71,6 +71,8 @@ def _checked(
     connection, errors = forms.check(table)
     if not table["nickname"]:
         connection, errors = None, {**errors, "nickname": "Is missing: give it a name, so that you find it in lists."}
+    if late := forms.overtaken(form, before):
+        connection, errors = None, errors | late
     return table, forms.make(before, form, errors), connection
 
 
@@ -105,8 +107,9 @@ async def provider(visit: Visit) -> Response:
 
 async def verify(visit: Visit) -> Response:
     (verdict,) = await visit.operations.connections_verify(visit.path("name"))
-    words = "Signing in worked" if verdict["ok"] else f"{verdict['advice']['title']}: {verdict['reply']}"
-    return visit.go(LIST, f"{visit.path('name')}: {words}. Nothing was sent.")
+    words = "Signing in worked" if verdict["ok"] else f"{verdict['advice']['title']}: {verdict['reply'].rstrip('.')}"
+    row = visit.operations.connections.row(visit.operations.connections.known(visit.path("name")))
+    return visit.go(LIST, f"{row['title']}: {words}. Nothing was sent.", good=verdict["ok"])
 
 
 async def duplicate(visit: Visit) -> Response:

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from secondpost.admin import chart
+from secondpost.admin.pages.log import titles
 from secondpost.admin.permissions import Permission, may
 from secondpost.admin.visit import Visit
 from secondpost.service.dashboard import STEP
@@ -31,7 +32,7 @@ async def _values(visit: Visit) -> dict[str, Any]:
     drawn = chart.draw(overview.steps, since=overview.since, step=STEP, marked=overview.down)
     return {
         "overview": overview, "chart": drawn, "kinds": chart.KINDS, "queue": await visit.operations.queue(),
-        "broken": [card for card in overview.cards if card.broken],
+        "broken": [card for card in overview.cards if card.broken], "titles": titles(visit),
     }  # fmt: skip
 
 
@@ -39,7 +40,10 @@ async def live(visit: Visit) -> Response:
     """What has changed on the page, as it changes."""
     if len(watching) >= MOST:
         return PlainTextResponse("Too many pages are watching. Load the page anew.\n", 503)
-    return StreamingResponse(_changes(visit), media_type="text/event-stream")
+    if visit.request.method == "HEAD":
+        return Response(media_type="text/event-stream")
+    # Proxies that gather answers before they pass them on must not do so with this one.
+    return StreamingResponse(_changes(visit), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 async def _changes(visit: Visit) -> AsyncIterator[str]:

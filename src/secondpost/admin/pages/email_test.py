@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from secondpost.admin import story
 from secondpost.admin.visit import Visit
 from secondpost.core import address
 from secondpost.core.delivery import FINAL, State
@@ -73,7 +74,7 @@ async def way(visit: Visit) -> Response:
         over = entry["status"] in DONE
         if over or asyncio.get_running_loop().time() > until:
             titles = {row["name"]: row["title"] for row in visit.operations.connections.show()}
-            return visit.render("email_test_way.html", entry=entry, over=over, titles=titles)
+            return visit.render("email_test_way.html", entry=entry, over=over, titles=titles, called=story.called)
         await asyncio.sleep(0.1)
 
 

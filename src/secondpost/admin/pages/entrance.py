@@ -24,7 +24,9 @@ async def asset(visit: Visit) -> Response:
     found = static.assets().get(visit.path("name"))
     if found is None:
         return Response("There is no such file.\n", 404, media_type="text/plain")
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    named = visit.request.url.query == found.digest  # by a page of this version
+    kept = "public, max-age=31536000, immutable" if named else "no-cache"
+    headers = {"Cache-Control": kept, "Vary": "Accept-Encoding"}
     if "gzip" in visit.request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"
         return Response(found.compressed, media_type=found.media_type, headers=headers)
@@ -51,10 +53,11 @@ async def ask(visit: Visit) -> Response:
 async def sign_in(visit: Visit) -> Response:
     form = await visit.form()
     email = form.text("email").lower()
+    shown = {"email": email, "next": form.text("next")}
     keys = (f"user {email[:254]}", f"from {visit.client}")
     if wait := visit.site.throttle.wait(keys, visit.now):
         seconds = int(wait.total_seconds()) + 1
-        response = _again(visit, 429, f"Too many failed tries. Try again in {seconds} s.")
+        response = _again(visit, 429, f"Too many failed tries. Try again in {seconds} s.", shown)
         response.headers["Retry-After"] = str(seconds)
         return response
     user = await visit.operations.users.sign_in(email, form.raw("password"), form.text("code"))
@@ -62,13 +65,13 @@ async def sign_in(visit: Visit) -> Response:
         visit.site.throttle.failed(keys, visit.now)
         await visit.record(f"failed to sign in as {email[:254]}")
         logger.warning("web: a sign-in from %s failed", visit.client)
-        return _again(visit, 401, WRONG, email)
+        return _again(visit, 401, WRONG, shown)
     visit.site.throttle.succeeded(keys)
     return await _begin(visit, user, _ours(form.text("next")))
 
 
-def _again(visit: Visit, status: int, error: str, email: str = "") -> Response:
-    return visit.render("sign_in.html", status=status, nobody=False, email=email, error=error, next="")
+def _again(visit: Visit, status: int, error: str, shown: dict[str, str]) -> Response:
+    return visit.render("sign_in.html", status=status, nobody=False, error=error, **shown)
 
 
 def _ours(path: str) -> str:

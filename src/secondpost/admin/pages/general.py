@@ -3,6 +3,9 @@
 Rule: everything is checked before anything is kept; what the file or the environment sets is shown locked.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.responses import Response
 
 from secondpost.admin import forms
@@ -14,8 +17,8 @@ SAVED = "Settings were successfully saved."
 
 
 async def show(visit: Visit) -> Response:
-    primary = _primary(visit.operations.connections)
-    return await _page(visit, forms.make(primary))
+    connections = visit.operations.connections
+    return await _page(visit, forms.make(_primary(connections), backup=connections.desk.backup))
 
 
 async def _page(
@@ -29,10 +32,15 @@ async def _page(
         primary=connections.row(connections.known(connections.desk.primary)), locked=locked(connections),
         backup_locked="backup" in connections.fixed_roles, backup_origin=connections.origin("backup"),
         chain=forms.chain(connections.show(), connections.desk.primary),
-        choices=[row for row in rows if row["enabled"] or row["name"] == chosen],
+        choices=[row for row in rows if _offered(row) or row["name"] == chosen],
         additional=[row for row in rows if row["origin"] != "built-in"],
         readiness=await visit.operations.verification.readiness(),
     )  # fmt: skip
+
+
+def _offered(row: Mapping[str, Any]) -> bool:
+    """The built-in Inbox would keep the mail instead of sending it: nobody has set it up to be a backup."""
+    return bool(row["enabled"]) and row["origin"] != "built-in"
 
 
 def _primary(connections: Connections) -> Connection:
@@ -71,13 +79,14 @@ async def _read(connections: Connections, form: Form) -> tuple[dict[str, object]
     """What the form says of the Primary Connection (None: nothing to keep), and the form as it was filled in."""
     primary = _primary(connections)
     if locked(connections):
-        return None, forms.make(primary)
+        return None, forms.make(primary, backup=connections.desk.backup)
     table = forms.table(form, primary, connections.kept.get(primary.name, {}))
     table["nickname"] = primary.nickname if primary.name in connections.kept else "Primary"
     if _built_in(primary) and table["mailer"] == primary.mailer and not table["from_email"]:
-        return None, forms.make(primary)
+        return None, forms.make(primary, backup=connections.desk.backup)
     _, errors = forms.check(table)
-    return table, forms.make(primary, form, errors)
+    backup = connections.desk.backup
+    return table, forms.make(primary, form, errors | forms.overtaken(form, primary, backup), backup)
 
 
 async def _verified(visit: Visit, form: Form, table: dict[str, object] | None) -> Response:
@@ -86,7 +95,7 @@ async def _verified(visit: Visit, form: Form, table: dict[str, object] | None) -
     primary = _primary(connections)
     connection = primary if table is None else forms.check(table)[0]
     assert connection is not None
-    shown = forms.make(primary) if table is None else forms.make(primary, form)
+    shown = forms.make(primary, None if table is None else form, backup=connections.desk.backup)
     return await _page(visit, shown, backup=form.text("backup"), verdict=await connections.try_out(connection))
 
 

@@ -1,7 +1,10 @@
 """Email Log: send again, one message to recipients of one's choice or many as they were; delete what is finished.
 
-Rule: what is sent again is a new message that links to the first; what cannot be undone is confirmed by its name.
+Rule: what is sent again is a new message that links to the first, and a form that is sent twice makes one; what cannot
+be undone is confirmed by its name.
 """
+
+import secrets
 
 from starlette.responses import Response
 
@@ -15,17 +18,19 @@ REFRESH = "2"  # seconds: the progress of a job is looked at again, without scri
 
 async def ask(visit: Visit) -> Response:
     entry = await visit.operations.log_show(visit.path("id"))
-    return visit.render("log_resend.html", entry=entry, to="\n".join(entry["to"]), error="")
+    return visit.render("log_resend.html", entry=entry, to="\n".join(entry["to"]), error="", once=secrets.token_hex(8))
 
 
 async def resend(visit: Visit) -> Response:
     form = await visit.form()
-    id, to = visit.path("id"), form.raw("to")
+    id, to, once = visit.path("id"), form.raw("to"), form.text("once")
     try:
-        new = await visit.operations.messages_resend(id, _recipients(to))
+        new = await visit.operations.messages_resend(id, _recipients(to), key=f"form {once} {id}" if once else "")
     except (Refusal, SecondpostError) as error:
         entry = await visit.operations.log_show(id)
-        return visit.render("log_resend.html", status=422, entry=entry, to=to, error=str(error))
+        return visit.render(
+            "log_resend.html", status=422, entry=entry, to=to, error=str(error), once=secrets.token_hex(8)
+        )
     await visit.record(f"sent message {id} again as {new['id']}")
     return visit.go(f"/log/{new['id']}", "It is on its way again, as this new message.")
 
@@ -55,10 +60,15 @@ async def resend_many(visit: Visit) -> Response:
         return visit.go(f"/log/{chosen.ids[0]}/resend")
     messages = await chosen.messages(visit)
     if not form.checked("confirmed"):
-        return visit.render("log_confirm.html", chosen=chosen, count=len(messages), do="resend")
-    name = await visit.operations.jobs.begin(visit.me.email, messages)
+        return _confirm(visit, chosen, messages, "resend")
+    name = await visit.operations.jobs.begin(visit.me.email, messages, once=form.text("once"))
     await visit.record(f"began to send {len(messages)} messages again (job {name})")
     return visit.go(f"/log/jobs/{name}")
+
+
+def _confirm(visit: Visit, chosen: Chosen, messages: list[str], do: str) -> Response:
+    once = secrets.token_hex(8)
+    return visit.render("log_confirm.html", chosen=chosen, count=len(messages), do=do, once=once)
 
 
 async def progress(visit: Visit) -> Response:
@@ -73,7 +83,7 @@ async def delete(visit: Visit) -> Response:
     form, chosen = await visit.form(), await Chosen.read(visit)
     messages = await chosen.messages(visit)
     if not form.checked("confirmed"):
-        return visit.render("log_confirm.html", chosen=chosen, count=len(messages), do="delete")
+        return _confirm(visit, chosen, messages, "delete")
     done = await visit.operations.log_delete(messages)
     await visit.record(f"deleted {len(done['deleted'])} messages of the log: {', '.join(done['deleted'][:40])}")
     left = f" {len(done['left'])} stay: they are not finished." if done["left"] else ""

@@ -3,6 +3,8 @@
 Rule: only what the gateway does stands here; what the file or the environment sets is shown locked.
 """
 
+from collections.abc import Mapping
+
 from starlette.responses import Response
 
 from secondpost.admin.pages.general import SAVED
@@ -20,11 +22,11 @@ async def show(visit: Visit) -> Response:
     return _page(visit, kept | {"logs": kept["content"] > 0})
 
 
-def _page(visit: Visit, kept: dict[str, object], *, error: str = "", status: int = 200) -> Response:
+def _page(visit: Visit, kept: dict[str, object], errors: Mapping[str, str] | None = None) -> Response:
     fixed = visit.operations.retention.fixed
     return visit.render(
-        "log_settings.html", status=status, kept=kept, error=error, spans=SPANS, usual=USUAL_CONTENT,
-        unlimited=UNLIMITED,
+        "log_settings.html", status=422 if errors else 200, kept=kept, errors=errors or {}, spans=SPANS,
+        usual=USUAL_CONTENT, unlimited=UNLIMITED,
         fixed={
             "content": fixed.get(CONTENT, ""), "entries": fixed.get(ENTRIES, ""), "megabytes": fixed.get(MEGABYTES, ""),
         },
@@ -48,7 +50,7 @@ async def save(visit: Visit) -> Response:
             "content": content, "entries": entries, "never": never, "megabytes": megabytes, "logs": content > 0,
             "attachments": attachments,
         }  # fmt: skip
-        return _page(visit, shown, error=str(error), status=422)
+        return _page(visit, shown, {error.field: str(error)})
     cap = "" if megabytes == UNLIMITED else f", at most {megabytes} MB of content"
     cap += "" if attachments else ", no attachments"
     await visit.record(f"changed what the log keeps: content {content} days, entries {entries} days{cap}")

@@ -19,12 +19,15 @@ async def show(visit: Visit) -> Response:
     return _page(visit)
 
 
-def _page(visit: Visit, form: Form | None = None, wrong: WrongInput | None = None) -> Response:
+def _page(
+    visit: Visit, form: Form | None = None, wrong: WrongInput | None = None, *, document: str = "", odd: str = ""
+) -> Response:
+    """`odd`: what is wrong with the document that was to be imported."""
     misc = visit.operations.misc
     fields = [_field(span, misc.limits, form, wrong) for span in SPANS]
     return visit.render(
-        "misc.html", status=422 if wrong else 200, do_not_send=misc.do_not_send, limits=fields,
-        fixed=misc.limits.fixed, error=str(wrong or ""),
+        "misc.html", status=422 if wrong or odd else 200, do_not_send=misc.do_not_send, limits=fields,
+        fixed=misc.limits.fixed, error=str(wrong or ""), document=document, odd=odd,
     )  # fmt: skip
 
 
@@ -71,11 +74,13 @@ async def export(visit: Visit) -> Response:
 
 
 async def take_in(visit: Visit) -> Response:
+    text = (await visit.form()).raw("document")
     try:
-        document = json.loads((await visit.form()).raw("document"))
+        told = await visit.operations.misc.take_in(json.loads(text))
     except (ValueError, RecursionError):
-        raise SecondpostError("This is not JSON. Paste the whole export. Nothing was changed.") from None
-    told = await visit.operations.misc.take_in(document)
+        return _page(visit, document=text, odd="This is not JSON. Paste the whole export. Nothing was changed.")
+    except SecondpostError as error:
+        return _page(visit, document=text, odd=str(error))
     await visit.record(f"imported settings: {told}")
     return visit.go("/settings/misc", told)
 

@@ -9,12 +9,14 @@ from typing import Any
 from starlette.responses import Response
 
 from secondpost.admin import route_form
+from secondpost.admin.forms import MEANWHILE
 from secondpost.admin.pages.general import SAVED
 from secondpost.admin.route_form import RouteForm
 from secondpost.admin.visit import Visit
 from secondpost.core.conditions import Operator
 from secondpost.core.routing import Property, why_skipped
 from secondpost.errors import SecondpostError
+from secondpost.service.credentials import digest_of
 from secondpost.service.routes import Routes
 
 ROUTING, CONTROLS = "/settings/routing", "/settings/controls"
@@ -74,7 +76,7 @@ def _page(visit: Visit, id: str, form: RouteForm, *, status: int = 200, **values
         "route.html", status=status, top=_top(visit), noun=_routes(visit).noun, id=id, form=form, choices=choices,
         titles=titles(visit),
         **route_form.words(),
-        **{"replay": None, "skipped": ""} | values,
+        **{"replay": None, "skipped": "", "seen": _seen(_routes(visit), id)} | values,
     )  # fmt: skip
 
 
@@ -92,8 +94,10 @@ async def _submitted(visit: Visit, id: str) -> Response:
     form = route_form.read(sent)
     form.block |= _top(visit) == CONTROLS
     if route_form.press(form, sent.text("do")):
-        return _page(visit, id, form)
+        return _page(visit, id, form, seen=sent.text("seen"))
     _check(routes, form)
+    if sent.text("do") == "save" and sent.text("seen") not in ("", _seen(routes, id)):
+        form.error = form.error or MEANWHILE
     if form.faulty:
         return _page(visit, id, form, status=422)
     if sent.text("do") == "replay":
@@ -101,6 +105,11 @@ async def _submitted(visit: Visit, id: str) -> Response:
     id = await routes.put(id, form.entry())
     await visit.record(f"kept the {routes.noun} {form.name}")
     return visit.go(_top(visit), SAVED)
+
+
+def _seen(routes: Routes, id: str) -> str:
+    """Stands for a route as it is kept."""
+    return digest_of(repr(route_form.of(routes.known(id))))[:16] if id else ""
 
 
 def _check(routes: Routes, form: RouteForm) -> None:
@@ -121,7 +130,8 @@ async def _replayed(visit: Visit, id: str, form: RouteForm) -> Response:
     draft = routes.with_draft(id, rule)
     after = (*draft, *desk.rules) if routes is visit.operations.misc.controls else (*desk.controls, *draft)
     told = await routes.replay(after, now)
-    return _page(visit, id, form, replay=told, skipped=why_skipped(rule, desk.connections))
+    seen = (await visit.form()).text("seen")
+    return _page(visit, id, form, replay=told, skipped=why_skipped(rule, desk.connections), seen=seen)
 
 
 async def move(visit: Visit) -> Response:

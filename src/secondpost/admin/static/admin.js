@@ -18,8 +18,8 @@ const live = document.querySelector("[data-live]");
 if (live) {
   const policy = globalThis.trustedTypes?.createPolicy("live", { createHTML: (text) => text });
   const seen = new Map();
-  const source = new EventSource(live.dataset.live);
-  source.addEventListener("message", (event) => {
+  let source;
+  const show = (event) => {
     const text = JSON.parse(event.data);
     const holder = document.createElement("template");
     holder.innerHTML = policy ? policy.createHTML(text) : text;
@@ -34,12 +34,31 @@ if (live) {
       old.replaceWith(part);
       if (href) part.querySelector(`[href="${CSS.escape(href)}"]`)?.focus();
     }
-  });
-  source.addEventListener("error", () => {
+  };
+  const failed = () => {
     // Closed for good: the session is over, or too many watch. Loading the page tells which.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 15_000);
-  });
+  };
+  const watch = () => {
+    source?.close();
+    if (document.hidden) return; // a browser has few lines to us: pages that nobody sees take none
+    source = new EventSource(live.dataset.live);
+    source.addEventListener("message", show);
+    source.addEventListener("error", failed);
+  };
+  document.addEventListener("visibilitychange", watch);
+  watch();
 }
+
+// A form is sent once, however often its button is pressed. Downloads leave the page as it is, and come as often as asked.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const where = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
+  if (form.getAttribute("method") !== "post" || where.includes("export")) return;
+  if (form.dataset.sent) event.preventDefault();
+  else form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, 10_000);
+});
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break; // only on https and on localhost
@@ -68,7 +87,11 @@ let prefix = false;
 function help() {
   const dialog = document.createElement("dialog");
   const title = document.createElement("h2");
-  title.textContent = "Keyboard";
+  title.textContent = title.id = "Keyboard";
+  dialog.setAttribute("aria-labelledby", title.id);
+  const close = document.createElement("button");
+  close.textContent = "Close";
+  close.addEventListener("click", () => dialog.close());
   const list = document.createElement("ul");
   const lines = [["/", "search"], ["?", "this help"], ...links.map((link) => [`g ${link.dataset.key}`, link.textContent])];
   for (const [keys, text] of lines) {
@@ -78,7 +101,7 @@ function help() {
     item.append(key, ` ${text}`);
     list.append(item);
   }
-  dialog.append(title, list);
+  dialog.append(title, list, close);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
