@@ -8,7 +8,9 @@ import zipfile
 from openpyxl import load_workbook
 
 from secondpost.admin import permissions
+from secondpost.admin.pages import log_export
 from secondpost.admin.permissions import Permission
+from secondpost.service import export
 from secondpost.service.users import Role
 from tests.admin.conftest import Admin, Browser
 from tests.admin.test_log import put
@@ -152,3 +154,14 @@ async def test_a_question_that_is_answered_twice_is_one_job(admin):
     assert len(paths) == 1
     await over(browser, paths.pop())
     assert len((await admin.operations.log_list())["rows"]) == 4
+
+
+async def test_an_export_that_is_refused_leaves_no_file_open(admin, monkeypatch):
+    ids = [("id", await put(admin, f"Order {number}")) for number in range(2)]
+    monkeypatch.setattr(export, "MOST_MESSAGES", 1)
+    file = log_export._file()
+    monkeypatch.setattr(log_export, "_file", lambda: file)
+    answer = await (await admin.signed_in(Role.OPERATOR)).post("/log/export", data=[*ids, ("format", "eml")])
+    assert answer.status_code == 400
+    assert "A zip takes at most 1 messages" in answer.text
+    assert file.closed

@@ -43,9 +43,10 @@ async def _csv(visit: Visit, chosen: Chosen) -> Response:
 
 
 async def _xlsx(visit: Visit, chosen: Chosen) -> Response:
-    sheet, file = export.Spreadsheet(), _file()
+    sheet = export.Spreadsheet()
     async for row in chosen.rows(visit):
         sheet.add(row)
+    file = _file()
     await run_in_threadpool(sheet.save, file)
     return StreamingResponse(_blocks(file), media_type=SHEET, headers=_named("xlsx"))
 
@@ -53,13 +54,22 @@ async def _xlsx(visit: Visit, chosen: Chosen) -> Response:
 async def _eml(visit: Visit, chosen: Chosen) -> Response:
     file = _file()
     letters = export.Letters(file)
-    async for row in chosen.rows(visit):
-        try:
-            letters.add(row["id"], base64.b64decode(await visit.operations.log_content(row["id"])))
-        except ContentNotKept as error:
-            letters.miss(row["id"], str(error))
+    try:
+        async for row in chosen.rows(visit):
+            await _put(visit, letters, row["id"])
+    except BaseException:
+        letters.close()
+        file.close()
+        raise
     letters.close()
     return StreamingResponse(_blocks(file), media_type="application/zip", headers=_named("zip"))
+
+
+async def _put(visit: Visit, letters: export.Letters, id: str) -> None:
+    try:
+        letters.add(id, base64.b64decode(await visit.operations.log_content(id)))
+    except ContentNotKept as error:
+        letters.miss(id, str(error))
 
 
 def _file() -> IO[bytes]:
