@@ -1,5 +1,6 @@
 """Limits: what is waited for, what overflows, and who goes first when they let mail go."""
 
+import asyncio
 from datetime import timedelta
 
 from secondpost.core import breaker, limits
@@ -236,3 +237,24 @@ async def test_all_lines_together_have_no_more_carriers_than_allowed_but_each_ha
     gate.set_result(None)
     await office.rest()
     assert office.copies() == 6
+
+
+async def test_what_waits_behind_a_slow_answer_is_carried_when_another_line_has_carriers_to_spare(office):
+    office.worker.concurrency = 1
+    slow, gate = held(), held()
+    office.mailers["backup"].before = lambda: slow
+    await office.send(connection="backup")
+    office.primary.before = lambda: gate
+    await office.send()
+    office.mailers["backup"].before = lambda: None
+    waiting = await office.send(connection="backup")  # there are as many carriers as may be
+    assert office.line("backup").carriers == 1
+    gate.set_result(None)
+    async with asyncio.timeout(5):
+        while not office.mailers["backup"].takes:
+            await asyncio.sleep(0.002)
+    assert await office.attempts(waiting) == ["backup"]
+    assert not slow.done()
+    slow.set_result(None)
+    await office.rest()
+    assert office.worker.room.count == 0

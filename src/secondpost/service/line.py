@@ -106,6 +106,11 @@ class Line:
         """Carriers that are not waiting for an errand."""
         return self.carriers - len(self._idle)
 
+    @property
+    def waits(self) -> bool:
+        """Whether one more carrier would have something to carry."""
+        return self.carriers < self.mailer.capacity and any(self._queues)
+
     def domain(self, errand: Errand) -> str:
         """The domain that its copy for this connection is from: what a provider may not have verified."""
         return from_domain(errand.lease.from_email, errand.lease.sender, self.connection.sender)

@@ -53,6 +53,7 @@ class Worker:
     draining: bool = False
     outcomes: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)  # connection, outcome, fault, backup?
     _tasks: set["Task[None]"] = field(default_factory=set)
+    _short: set[Line] = field(default_factory=set)  # they would have one more carrier if all had not so many
     _on_hold: list[Errand] = field(default_factory=list)  # their turn came while sending was suspended
 
     def __post_init__(self) -> None:
@@ -158,13 +159,8 @@ class Worker:
 
     def _hand(self, errand: Errand, line: Line) -> None:
         self.ways.overall.count(errand, self.now)
-        if line.put(errand) and (not line.carriers or self._busy < 2 * self.concurrency):
-            self._carrier(line)
-
-    @property
-    def _busy(self) -> int:
-        """Carriers that carry. A session to a provider can have two: one is answered while the next is on its way."""
-        return sum(line.busy for line in self.ways.lines.values())
+        if line.put(errand):
+            self._staff(line)
 
     def _put_off(self, errand: Errand, now: datetime, pause: timedelta) -> None:
         """No line can carry it now: it waits in the store until it is due and some line of its route is usable."""
@@ -206,7 +202,11 @@ class Worker:
 
     # Carrying ------------------------------------------------------------------------------------------------------
 
-    def _carrier(self, line: Line) -> None:
+    def _staff(self, line: Line, free: int = 0) -> None:
+        """One more carrier, now or when one is free. A session to a provider can have two: one of them is answered."""
+        if line.carriers and sum(it.busy for it in self.ways.lines.values()) - free >= 2 * self.concurrency:
+            self._short.add(line)
+            return
         line.carriers += 1
         task = asyncio.get_running_loop().create_task(self._carry(line))
         self._tasks.add(task)
@@ -219,6 +219,8 @@ class Worker:
             while (errand := await line.take()) is not None:
                 if not errand.over and not self.suspended:
                     await self._attempt(errand, line)
+                    if self._short and (short := self._short.pop()).waits:
+                        self._staff(short, free=1)
                     if task is not None and task.cancelling():
                         return
                     continue
