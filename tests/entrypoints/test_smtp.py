@@ -259,6 +259,12 @@ def test_a_message_is_submitted_with_all_that_is_known_of_it(rig):
     )  # fmt: skip
 
 
+def test_a_mailbox_that_is_named_twice_gets_one_copy(rig):
+    with rig.client() as client:
+        client.sendmail(SENDER, ["Anna@Example.net", "anna@example.net", "Anna@example.NET"], CONTENT)
+    assert rig.drafts[0].recipients == ("Anna@Example.net", "anna@example.net")  # a local part can be anything
+
+
 def test_smtplib_aiosmtplib_curl_and_swaks_are_served(rig, tmp_path):
     rig.send()
     asyncio.run(aiosmtplib.send(CONTENT, sender=SENDER, recipients=[TO], hostname=HOST, port=rig.port))

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, cast
 
+from secondpost.core.address import once
 from secondpost.core.message import Tail
 from secondpost.entrypoints.auth import LOCAL
 from secondpost.entrypoints.smtp_answers import STOPPING, TIMED_OUT, excuse, taken
@@ -165,7 +166,7 @@ class SmtpSession(asyncio.Protocol):
         return Draft(
             id=number,
             sender=letter.sender,
-            recipients=letter.recipients,
+            recipients=once(letter.recipients) if len(letter.recipients) > 1 else letter.recipients,
             content=letter.content,
             tail=tail,
             client=client.name if client else self._user,
