@@ -1,7 +1,9 @@
 """The worker follows each outcome as the delivery rules say."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,8 +12,6 @@ from secondpost.core.connection import Connection
 from secondpost.core.delivery import Move
 from secondpost.core.outcome import Accepted, Deferred, Fault, Rejected, Unclear
 from secondpost.core.priority import Priority, WhenUnclear
-from secondpost.service import attempt
-from secondpost.service.line import Line
 from secondpost.service.room import Room
 from tests.service.conftest import DOWN, LIMITED, NOT_VERIFIED, REFUSED_LOG_IN, THROTTLED, held
 
@@ -410,22 +410,22 @@ async def test_a_bug_that_shows_in_following_an_outcome_costs_no_other_message_a
     assert await office.states(await office.send()) == ["accepted"]
 
 
-async def test_a_bug_in_following_what_may_have_been_taken_leaves_a_doubt(office, monkeypatch):
-    counted = iter([ValueError("a bug"), []])
+async def test_a_bug_in_following_what_may_have_been_taken_leaves_a_doubt(office):
+    class Miscounted(Counter[Any]):
+        def update(self, *_: Any) -> None:  # type: ignore[override]
+            if bugs:
+                raise bugs.pop()
 
-    def tallied(*_):
-        if isinstance(found := next(counted), ValueError):
-            raise found
-        return found
-
-    monkeypatch.setattr(attempt, "tallied", tallied)
+    bugs: list[Exception] = []
+    office.worker.outcomes = Miscounted()
+    bugs.append(ValueError("a bug"))
     assert await office.states(await office.send()) == ["unclear"]
     assert office.worker.room.count == 0
 
 
 async def test_a_bug_in_finding_a_way_costs_the_message_a_minute_and_no_other_anything(office, caplog, monkeypatch):
     with monkeypatch.context() as bug:
-        bug.setattr(Line, "claim", lambda *_: 1 / 0)
+        bug.setattr(office.worker, "policies", {})
         first, second = await office.send(), await office.send()
     assert "no way was found" in caplog.text
     assert await office.states(first) == await office.states(second) == ["waiting"]

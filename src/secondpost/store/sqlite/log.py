@@ -102,7 +102,7 @@ def _add_event(db: apsw.Connection, row: tuple[Any, ...], sequel: tuple[int, Seq
         number, told = sequel
         place = (row[3], number)
         known = value(db, _SQL["sequel"], place)
-        fetch(db, _SQL["tell_sequel"], (weightier(known, told), *place))
+        fetch(db, _SQL["tell_sequel"], (weightier(known and Sequel(known), told), *place))
 
 
 # One message -------------------------------------------------------------------------------------------------------
