@@ -12,9 +12,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.provider import free_port
@@ -127,7 +128,10 @@ class Postfix:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
+        started = psutil.Process(self._process.pid)
+        for process in (*started.children(recursive=True), started):  # the script passes no signals on
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
         self._process.wait(20)
         shutil.rmtree(self.folder, ignore_errors=True)
 
