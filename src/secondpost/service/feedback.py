@@ -106,7 +106,7 @@ class Feedback:
         move = rules.move(event, delivery["state"])
         if move is not None and delivery["connection"] == name:
             now, reason = self.now(), WHY[move].format(name)
-            if await self._settle(entry, number, move, now, reason):
+            if await settlement.settle(self.worker, entry.row.id, [number], move, now=now, reason=reason):
                 await self.store.event(
                     "doubt", at=now, connection=name, message=entry.row.id, text=f"settled for #{number}: {reason}"
                 )
@@ -118,11 +118,6 @@ class Feedback:
                 raise
             except SecondpostError as error:
                 logger.warning("a recipient was not suppressed: %s", error)
-
-    async def _settle(self, entry: LogEntry, number: int, move: Move, now: datetime, reason: str) -> tuple[int, ...]:
-        if move is Move.SETTLE_REFUSED:
-            return await settlement.refuse(self.worker, entry, [number], now=now, reason=reason)
-        return await self.store.move(entry.row.id, [number], move, now=now, due=now, reason=reason)
 
     async def _tell(
         self, entry: LogEntry, name: str, numbers: Sequence[int], event: Event, known: set[tuple[str, str, str]]

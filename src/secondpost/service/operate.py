@@ -209,11 +209,7 @@ class Operations(Services):
         self, id: str, numbers: list[int] | None, move: Move, reason: str, *, of: State | None = None
     ) -> tuple[int, ...]:
         now, message = self.now(), message_number(id)
-        if move is Move.SETTLE_REFUSED:
-            entry = await self.store.entry(message)
-            moved = await settlement.refuse(self.worker, entry, numbers, now=now, reason=reason) if entry else ()
-        else:
-            moved = await self.store.move(message, numbers, move, now=now, due=now, reason=reason)
+        moved = await settlement.settle(self.worker, message, numbers, move, now=now, reason=reason)
         if not moved:
             state = f" that is {of.value}" if of else " that this can be done to"
             raise SecondpostError(

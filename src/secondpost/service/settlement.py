@@ -12,6 +12,16 @@ from secondpost.service.worker import Worker
 from secondpost.store.base import Delivery, Lease, LogEntry
 
 
+async def settle(
+    worker: Worker, message: int, numbers: Sequence[int] | None, move: Move, *, now: datetime, reason: str
+) -> tuple[int, ...]:
+    """Make a move that somebody asks for, for those deliveries (None: all) that allow it; returns their numbers."""
+    if move is not Move.SETTLE_REFUSED:
+        return await worker.store.move(message, numbers, move, now=now, due=now, reason=reason)
+    entry = await worker.store.entry(message)
+    return await refuse(worker, entry, numbers, now=now, reason=reason) if entry else ()
+
+
 async def refuse(
     worker: Worker, entry: LogEntry, numbers: Sequence[int] | None, *, now: datetime, reason: str
 ) -> tuple[int, ...]:
