@@ -82,6 +82,11 @@ class Visit:
         text = self.query(name)
         return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """What people call each connection, by its name."""
+        return self.operations.connections.titles()
+
     def may(self, permission: str) -> bool:
         return may(self.user.role if self.user else None, Permission(permission))
 

@@ -113,6 +113,10 @@ class Connections:
     def show(self) -> list[dict[str, Any]]:
         return [self.row(connection) for connection in self.desk.connections.values()]
 
+    def titles(self) -> dict[str, str]:
+        """What people call each connection, by its name."""
+        return {name: it.titled(self.find(it.mailer).title) for name, it in self.desk.connections.items()}
+
     def row(self, connection: Connection) -> dict[str, Any]:
         mailer = self.find(connection.mailer)
         secret = self.secrets_of(connection.mailer)

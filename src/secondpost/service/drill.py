@@ -95,7 +95,7 @@ class Drills:
             entry = await self._ended(draft.id)
         finally:
             del self._tests[draft.id]
-        result = way(entry, name, self._titles()) | {"to": to}
+        result = way(entry, name, self.connections.titles()) | {"to": to}
         await self._keep(result)
         return result
 
@@ -109,11 +109,8 @@ class Drills:
             )
         return chosen.name
 
-    def _titles(self) -> dict[str, str]:
-        return {row["name"]: row["title"] for row in self.connections.show()}
-
     def _title(self, name: str) -> str:
-        return self._titles().get(name, name)
+        return self.connections.titles().get(name, name)
 
     def _draft(self, to: str, name: str) -> Draft:
         sender = email_test.sender_of(self.connections.known(name), self.submit)

@@ -108,8 +108,8 @@ async def provider(visit: Visit) -> Response:
 async def verify(visit: Visit) -> Response:
     (verdict,) = await visit.operations.connections_verify(visit.path("name"))
     words = "Signing in worked" if verdict["ok"] else f"{verdict['advice']['title']}: {verdict['reply'].rstrip('.')}"
-    row = visit.operations.connections.row(visit.operations.connections.known(visit.path("name")))
-    return visit.go(LIST, f"{row['title']}: {words}. Nothing was sent.", good=verdict["ok"])
+    title = visit.titles[visit.path("name")]
+    return visit.go(LIST, f"{title}: {words}. Nothing was sent.", good=verdict["ok"])
 
 
 async def duplicate(visit: Visit) -> Response:

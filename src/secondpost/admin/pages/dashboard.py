@@ -11,7 +11,6 @@ from typing import Any
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from secondpost.admin import chart
-from secondpost.admin.pages.log import titles
 from secondpost.admin.permissions import Permission, may
 from secondpost.admin.visit import Visit
 from secondpost.service.dashboard import STEP
@@ -32,7 +31,7 @@ async def _values(visit: Visit) -> dict[str, Any]:
     drawn = chart.draw(overview.steps, since=overview.since, step=STEP, marked=overview.down)
     return {
         "overview": overview, "chart": drawn, "kinds": chart.KINDS, "queue": await visit.operations.queue(),
-        "broken": [card for card in overview.cards if card.broken], "titles": titles(visit),
+        "broken": [card for card in overview.cards if card.broken], "titles": visit.titles,
     }  # fmt: skip
 
 

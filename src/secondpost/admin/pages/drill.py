@@ -25,7 +25,7 @@ async def _page(visit: Visit, form: Form, **errors: str) -> Response:
     choices = sorted([row for row in rows if row["enabled"]], key=lambda row: row["role"] != "primary")
     return visit.render(
         "drill.html", status=422 if errors else 200, form=form, errors=errors, choices=choices, real=drills.real,
-        titles={row["name"]: row["title"] for row in rows}, results=results,
+        titles=visit.titles, results=results,
         schedule=await drills.schedule(), proved=await drills.proved(),
         told=await drills.told(results[0]) if results else [],
     )  # fmt: skip

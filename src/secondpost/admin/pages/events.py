@@ -5,7 +5,6 @@ Rule: it tells what happened, never a secret and never what a message says.
 
 from starlette.responses import Response
 
-from secondpost.admin.pages.log import titles
 from secondpost.admin.visit import Visit
 from secondpost.core.message import id_text
 from secondpost.service.noticed import KINDS
@@ -21,7 +20,7 @@ async def show(visit: Visit) -> Response:
     shown = [row | {"message": id_text(row["message"]) if row["message"] else ""} for row in rows[:ROWS]]
     more = rows[ROWS - 1]["id"] if len(rows) > ROWS else None
     return visit.render(
-        "events.html", rows=shown, titles=titles(visit), more=more, text=text, kind=kind, kinds=KINDS,
+        "events.html", rows=shown, titles=visit.titles, more=more, text=text, kind=kind, kinds=KINDS,
         first=before is None,
     )  # fmt: skip
 

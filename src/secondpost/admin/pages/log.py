@@ -42,14 +42,9 @@ async def show(visit: Visit) -> Response:
     return visit.render(
         "log.html", status=422 if error else 200, filters=filters, found=found, counts=counts, error=error,
         labels=LABELS, scopes=SCOPES, columns=mine["columns"], views=mine["views"], every_column=COLUMNS,
-        column_titles=TITLES, connections=titles(visit), reached=_reached(found["next"]),
+        column_titles=TITLES, connections=visit.titles, reached=_reached(found["next"]),
         sorted_of=SORTED, paged=bool(visit.query("before")),
     )  # fmt: skip
-
-
-def titles(visit: Visit) -> dict[str, str]:
-    """What people call each connection, by its name."""
-    return {row["name"]: row["title"] for row in visit.operations.connections.show()}
 
 
 async def _find(visit: Visit, filters: Filters) -> dict[str, Any]:

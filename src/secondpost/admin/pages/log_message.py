@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
 from secondpost.admin import preview, story
-from secondpost.admin.pages.log import titles
 from secondpost.admin.preview import Preview
 from secondpost.admin.visit import Visit
 from secondpost.errors import SecondpostError
@@ -23,7 +22,7 @@ PLAIN = re.compile(r"[^\w.@ ()+-]")
 
 async def show(visit: Visit) -> Response:
     entry = await visit.operations.log_show(visit.path("id"))
-    known = titles(visit)
+    known = visit.titles
     return visit.render(
         "log_message.html", entry=entry, labels=LABELS, titles=known, steps=story.steps(entry, known), page="story"
     )

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from secondpost.admin import bulk
 from secondpost.admin.bulk import Deed
-from secondpost.admin.pages.log import titles
 from secondpost.admin.story import PHASES
 from secondpost.admin.visit import Visit
 
@@ -30,7 +29,7 @@ async def queue(visit: Visit) -> Response:
     found = await visit.operations.queue_waiting(visit.query("before") or None)
     whole = await visit.operations.queue()
     groups = [group for group in whole["groups"] if group["state"] == "waiting"]
-    return visit.render("queue.html", found=found, whole=whole, groups=groups, titles=titles(visit))
+    return visit.render("queue.html", found=found, whole=whole, groups=groups, titles=visit.titles)
 
 
 async def try_now(visit: Visit) -> Response:
@@ -43,7 +42,7 @@ async def cancel(visit: Visit) -> Response:
 
 async def unclear(visit: Visit) -> Response:
     found = await visit.operations.queue_unclear(visit.query("before") or None)
-    return visit.render("unclear.html", found=found, titles=titles(visit), phases=PHASES)
+    return visit.render("unclear.html", found=found, titles=visit.titles, phases=PHASES)
 
 
 async def arrived(visit: Visit) -> Response:

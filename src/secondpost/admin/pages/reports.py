@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from secondpost.admin import chart
-from secondpost.admin.pages.log import titles
 from secondpost.admin.visit import Visit
 from secondpost.core.tally import Heading, Tally
 from secondpost.errors import SecondpostError
@@ -86,7 +85,7 @@ async def show(visit: Visit) -> Response:
 def _name(visit: Visit, report: Report, row: Tally) -> str:
     """What people call it."""
     if report.heading is Heading.CONNECTION:
-        return titles(visit).get(row.key, row.key) or "(no connection yet)"
+        return visit.titles.get(row.key, row.key) or "(no connection yet)"
     return row.key or ("(no subject)" if report.heading is Heading.SUBJECT else "(none)")
 
 

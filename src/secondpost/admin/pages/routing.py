@@ -39,14 +39,9 @@ async def index(visit: Visit) -> Response:
         top=_top(visit),
         routes=routes.show(),
         enabled=routes.enabled,
-        titles=titles(visit),
+        titles=visit.titles,
         labels=LABELS,
     )
-
-
-def titles(visit: Visit) -> dict[str, str]:
-    """What people call each connection."""
-    return {row["name"]: row["title"] for row in visit.operations.connections.show()}
 
 
 async def enable(visit: Visit) -> Response:
@@ -74,7 +69,7 @@ def _page(visit: Visit, id: str, form: RouteForm, *, status: int = 200, **values
     choices += [(name, f"{name} – deleted") for name in sorted(named - known - {""})]
     return visit.render(
         "route.html", status=status, top=_top(visit), noun=_routes(visit).noun, id=id, form=form, choices=choices,
-        titles=titles(visit),
+        titles=visit.titles,
         **route_form.words(),
         **{"replay": None, "skipped": "", "seen": _seen(_routes(visit), id)} | values,
     )  # fmt: skip

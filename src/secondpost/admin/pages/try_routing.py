@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from secondpost.admin.pages.routing import LABELS, titles
+from secondpost.admin.pages.routing import LABELS
 from secondpost.admin.visit import Visit
 from secondpost.core.facts import Facts
 from secondpost.errors import SecondpostError
@@ -27,7 +27,12 @@ async def _page(visit: Visit, **values: Any) -> Response:
     shown = {"pasted": "", "picked": "", "told": None, "replay": None} | values
     recent = await visit.operations.log_list(limit=RECENT)
     return visit.render(
-        "routing_try.html", recent=recent["rows"], enabled=routes.enabled, titles=titles(visit), labels=LABELS, **shown
+        "routing_try.html",
+        recent=recent["rows"],
+        enabled=routes.enabled,
+        titles=visit.titles,
+        labels=LABELS,
+        **shown,
     )
 
 
