@@ -117,8 +117,17 @@ def make(
 
 def overtaken(form: Form, connection: Connection | None, backup: str = "") -> dict[str, str]:
     """The error of a form that would undo what somebody else has saved since it was opened; saving again does it."""
-    late = form.text("do") == "save" and form.text("seen") not in ("", _stamp(connection, backup))
-    return {"seen": MEANWHILE} if late else {}
+    return {"seen": MEANWHILE} if is_late(form, _stamp(connection, backup)) else {}
+
+
+def is_late(form: Form, seen: str) -> bool:
+    """Whether what is kept, for which `seen` stands, was changed since the form was made that is to be saved."""
+    return form.text("do") == "save" and form.text("seen") not in ("", seen)
+
+
+def stamp(kept: object) -> str:
+    """Stands for what is kept, in a form."""
+    return digest_of(repr(kept))[:16]
 
 
 def _stamp(connection: Connection | None, backup: str) -> str:
@@ -127,7 +136,7 @@ def _stamp(connection: Connection | None, backup: str) -> str:
         return ""
     secret = {one.name for one in catalog.settings(connection.mailer) if one.kind == "secret"}
     settings = sorted((key, bool(value) if key in secret else value) for key, value in connection.settings.items())
-    return digest_of(repr((replace(connection, settings={}), settings, backup)))[:16]
+    return stamp((replace(connection, settings={}), settings, backup))
 
 
 def _names() -> list[str]:

@@ -9,14 +9,13 @@ from typing import Any
 from starlette.responses import Response
 
 from secondpost.admin import route_form
-from secondpost.admin.forms import MEANWHILE
+from secondpost.admin.forms import MEANWHILE, is_late, stamp
 from secondpost.admin.pages.general import SAVED
 from secondpost.admin.route_form import RouteForm
 from secondpost.admin.visit import Visit
 from secondpost.core.conditions import Operator
 from secondpost.core.routing import Property, why_skipped
 from secondpost.errors import SecondpostError
-from secondpost.service.credentials import digest_of
 from secondpost.service.routes import Routes
 
 ROUTING, CONTROLS = "/settings/routing", "/settings/controls"
@@ -91,7 +90,7 @@ async def _submitted(visit: Visit, id: str) -> Response:
     if route_form.press(form, sent.text("do")):
         return _page(visit, id, form, seen=sent.text("seen"))
     _check(routes, form)
-    if sent.text("do") == "save" and sent.text("seen") not in ("", _seen(routes, id)):
+    if is_late(sent, _seen(routes, id)):
         form.error = form.error or MEANWHILE
     if form.faulty:
         return _page(visit, id, form, status=422)
@@ -104,7 +103,7 @@ async def _submitted(visit: Visit, id: str) -> Response:
 
 def _seen(routes: Routes, id: str) -> str:
     """Stands for a route as it is kept."""
-    return digest_of(repr(route_form.of(routes.known(id))))[:16] if id else ""
+    return stamp(route_form.of(routes.known(id))) if id else ""
 
 
 def _check(routes: Routes, form: RouteForm) -> None:
