@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -193,14 +193,21 @@ def retry_after(response: Response) -> timedelta | None:
     if not (value.isascii() and value.isdigit()):
         return wait_until(response, value) if value else None
     if len(value) == 10:
-        return wait_until(response, format_datetime(datetime.fromtimestamp(int(value), UTC)))
+        return _wait(response, datetime.fromtimestamp(int(value), UTC))
     return min(timedelta(seconds=int(value)), LONGEST_WAIT) if len(value) < 10 else None
 
 
 def wait_until(response: Response, date: str) -> timedelta | None:
     """The wait until an RFC 5322 date, by the provider's clock."""
     try:
-        wait = parsedate_to_datetime(date) - parsedate_to_datetime(response.headers.get("date", ""))
+        return _wait(response, parsedate_to_datetime(date))
+    except (TypeError, ValueError):
+        return None
+
+
+def _wait(response: Response, end: datetime) -> timedelta | None:
+    try:
+        wait = end - parsedate_to_datetime(response.headers.get("date", ""))
     except (TypeError, ValueError):
         return None
     return min(max(wait, timedelta(0)), LONGEST_WAIT)
