@@ -388,7 +388,7 @@ async def test_a_lease_says_all_that_the_worker_needs(store):
     (lease,) = await claim(store)
     assert (lease.id, lease.sender, lease.priority, lease.route) == (it.id, it.sender, it.priority, ROUTE)
     assert (lease.expires, lease.accepted, lease.size) == (it.expires, it.accepted, it.message.size)
-    assert (lease.entrypoint, lease.notes) == (it.entrypoint, it.notes)
+    assert (lease.entrypoint, lease.notes, lease.message) == (it.entrypoint, it.notes, it.message)
     assert [(d.number, d.recipient, d.tries, d.spent) for d in lease.deliveries] == [
         (0, "a@x.org", 0, ()),
         (1, "b@x.org", 0, ()),

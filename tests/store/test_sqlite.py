@@ -16,7 +16,7 @@ from secondpost.store.migrate import migrations
 from secondpost.store.sqlite import SqliteStore, connections, engine
 from secondpost.store.statements import statements
 from tests.store.conftest import Spawn
-from tests.store.samples import WORKER, message_id, record, submission
+from tests.store.samples import NOW, ROUTE, WORKER, message_id, record, submission
 
 
 async def reopened(folder: Path, **given: bytes) -> SqliteStore:
@@ -371,6 +371,20 @@ async def test_f23_damage_met_by_a_reader_stops_intake(tmp_path, monkeypatch):
     with pytest.raises(StoreCorrupt):
         await store.accept(submission(500))
     await store.close()
+
+
+async def test_a_message_that_cannot_be_opened_keeps_no_other_from_being_leased(store):
+    for number in range(3):
+        await store.accept(submission(number))
+
+    def spoil(db: apsw.Connection) -> None:
+        db.execute("UPDATE content SET sealed = zeroblob(length(sealed)) WHERE message = ?", (message_id(1),))
+
+    await store._engine.write(spoil)
+    leases = await store.lease(WORKER, [ROUTE], now=NOW, limit=10, byte_limit=2**20)
+    assert [lease.message is None for lease in leases] == [False, True, False]
+    with pytest.raises(KeyProblem):
+        await store.content(message_id(1))
 
 
 async def test_a_fault_of_ours_in_the_writer_leaves_nobody_waiting(store, monkeypatch):

@@ -67,7 +67,7 @@ class Delivery:
 
 @dataclass(slots=True, kw_only=True)
 class Lease:
-    """A worker's claim on some deliveries of one message. `message` is None when it must be read with `content`."""
+    """A worker's claim on some deliveries of one message. `message` is None if it must be asked for with `content`."""
 
     id: int
     sender: str
@@ -262,7 +262,7 @@ class Queue(Protocol):
         """Claim due deliveries of these routes, urgent first, oldest due first.
 
         At most `limit` messages or `byte_limit` of content, but one message always. All claimed deliveries of one
-        message come in one lease. Content is read with `content`."""
+        message come in one lease, with the content if it can be read at once."""
         ...
 
     async def routes(self) -> list[tuple[str, ...]]:

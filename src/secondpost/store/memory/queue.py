@@ -135,7 +135,7 @@ class MemoryQueue:
             delivery.worker, delivery.fence = worker, fence
         return Lease(
             id=message, sender=it.sender, priority=it.priority, expires=it.expires, accepted=it.accepted, route=route,
-            fence=fence, size=it.message.size,
+            fence=fence, message=entry.content, size=it.message.size,
             from_email=it.summary.from_email, entrypoint=it.entrypoint, notes=it.notes,
             deliveries=[
                 Delivery(

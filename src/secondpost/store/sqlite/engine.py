@@ -30,6 +30,7 @@ from secondpost.store.sqlite.connections import (
     open_vault,
     take_lock,
 )
+from secondpost.store.sqlite.contents import Contents
 from secondpost.store.sqlite.refusals import Refusals
 from secondpost.store.sqlite.reserve import Reserve
 from secondpost.store.sqlite.rows import encode, fetch, value
@@ -106,6 +107,7 @@ class Engine:
         migrate(writing)
         self.vault = open_vault(writing, self.folder / "secret.key", self._key)
         self.batch = Batch(writing, self.vault)
+        self.contents = Contents(self.vault, self.bodies)
         self.batch.indexed = value(writing, SQL["indexed"])
         self.bodies.mkdir(mode=0o700, exist_ok=True)
         self._remove_orphans()

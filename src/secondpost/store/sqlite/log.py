@@ -21,7 +21,6 @@ from secondpost.store.sqlite.batch import TRANSCRIPT_PLACE
 from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.rows import encode, fetch, ms, names, value, when, when_or_none
 from secondpost.store.statements import statements
-from secondpost.store.tails import FileTail, tail_path
 from secondpost.store.vault import Vault
 
 _SQL = statements("sqlite/log")
@@ -52,22 +51,16 @@ class SqliteLog:
         return rows
 
     async def look(self, query: Query) -> Found:
-        return await self._engine.read(lambda db: pages.look(db, query, self._engine.vault))
+        return await self._engine.read(lambda db: pages.look(db, query, self._engine.contents))
 
     async def count(self, query: Query) -> tuple[int, bool]:
-        return await self._engine.read(lambda db: pages.count(db, query, self._engine.vault))
+        return await self._engine.read(lambda db: pages.count(db, query, self._engine.contents))
 
     async def entry(self, message: int) -> LogEntry | None:
         return await self._engine.read(lambda db: _entry(db, message, self._engine.vault))
 
     async def content(self, message: int) -> Message | None:
-        vault = self._engine.vault
-        found = await self._engine.read(lambda db: pages.opened(db, vault, message))
-        if found is None:
-            return None
-        head, body, size = found
-        tail = None if size is None else FileTail(tail_path(self._engine.bodies, message), vault, message, size)
-        return Message(head, body, tail)
+        return await self._engine.read(lambda db: self._engine.contents.read(db, message))
 
     async def depth(self) -> list[Depth]:
         rows = await self._engine.read(lambda db: fetch(db, _SQL["depth"]))

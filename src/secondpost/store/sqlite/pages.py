@@ -15,10 +15,10 @@ from secondpost.core.event import Sequel, Standing
 from secondpost.core.ids import new_id
 from secondpost.core.priority import Priority
 from secondpost.store.base import Found, LogRow, Query
-from secondpost.store.sqlite.batch import BACKUP, CONTENT_PLACE, TROUBLE
+from secondpost.store.sqlite.batch import BACKUP, TROUBLE
+from secondpost.store.sqlite.contents import Contents
 from secondpost.store.sqlite.rows import encode, fetch, ms, value, when
 from secondpost.store.statements import statements
-from secondpost.store.vault import Vault
 from secondpost.store.words import hint, match, says
 
 _SQL = statements("sqlite/log")
@@ -41,20 +41,20 @@ _MANY_ALONG = {
 }  # whether a way is longer than words are
 
 
-def look(db: apsw.Connection, query: Query, vault: Vault, moment: float = MOMENT) -> Found:
-    ids, before = _look(db, query, vault, moment)
+def look(db: apsw.Connection, query: Query, contents: Contents, moment: float = MOMENT) -> Found:
+    ids, before = _look(db, query, contents, moment)
     return Found(rows=rows(db, ids), before=before)
 
 
-def count(db: apsw.Connection, query: Query, vault: Vault, moment: float = MOMENT / 5) -> tuple[int, bool]:
-    ids, before = _look(db, query, vault, moment)
+def count(db: apsw.Connection, query: Query, contents: Contents, moment: float = MOMENT / 5) -> tuple[int, bool]:
+    ids, before = _look(db, query, contents, moment)
     return len(ids), before is not None
 
 
 # Windows -----------------------------------------------------------------------------------------------------------
 
 
-def _look(db: apsw.Connection, query: Query, vault: Vault, moment: float) -> tuple[list[int], int | None]:
+def _look(db: apsw.Connection, query: Query, contents: Contents, moment: float) -> tuple[list[int], int | None]:
     """The ids of a page, and where to go on. A window is as wide as the time that is left allows."""
     ends = time.monotonic() + moment
     asked, up = _asked(query), query.oldest_first
@@ -69,7 +69,7 @@ def _look(db: apsw.Connection, query: Query, vault: Vault, moment: float) -> tup
         begun = time.monotonic()
         after, before = (low, min(low + width, high)) if up else (max(high - width, low), high)
         window = {"after": after, "before": before, "limit": query.limit - len(found), "index": index}
-        found += _window(db, query, vault, asked | window)
+        found += _window(db, query, contents, asked | window)
         if len(found) >= query.limit:
             return found, found[-1]
         low, high = (before - 1, high) if up else (low, after + 1)
@@ -89,14 +89,14 @@ def _first_width(db: apsw.Connection, low: int, high: int, messages: int, *, up:
     return end - low if up else high - end
 
 
-def _window(db: apsw.Connection, query: Query, vault: Vault, asked: dict[str, Any]) -> list[int]:
+def _window(db: apsw.Connection, query: Query, contents: Contents, asked: dict[str, Any]) -> list[int]:
     """The first ids in a window. One walk for each standing asked for, put together."""
     opened = bool(query.head or query.content)
     walked = asked | {"limit": _ALWAYS} if opened else asked
     found = {message for one in query.standings or (None,) for message in _walk(db, walked | {"standing": one})}
     first = sorted(found, reverse=not query.oldest_first)
     if opened:
-        first = [message for message in first if _says(db, vault, message, query)]
+        first = [message for message in first if _says(db, contents, message, query)]
     return first[: asked["limit"]]
 
 
@@ -161,18 +161,10 @@ def _ids(db: apsw.Connection, way: str, asked: dict[str, Any]) -> list[int]:
 # What is sealed ----------------------------------------------------------------------------------------------------
 
 
-def opened(db: apsw.Connection, vault: Vault, message: int) -> tuple[bytes, bytes, int | None] | None:
-    """Header block and body as they are in the database, and the size of what is kept beside it."""
-    for head, tail, sealed in fetch(db, _SQL["content"], (message,)):
-        plain = vault.open(sealed, CONTENT_PLACE % message)
-        return plain[:head], plain[head:], tail
-    return None
-
-
-def _says(db: apsw.Connection, vault: Vault, message: int, query: Query) -> bool:
+def _says(db: apsw.Connection, contents: Contents, message: int, query: Query) -> bool:
     """Of a large message, what is in the database."""
-    found = opened(db, vault, message)
-    return found is not None and says(found[0], found[1], head=query.head, content=query.content)
+    found = contents.read(db, message)
+    return found is not None and says(found.head, found.body, head=query.head, content=query.content)
 
 
 # Rows --------------------------------------------------------------------------------------------------------------

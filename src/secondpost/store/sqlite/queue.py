@@ -6,6 +6,7 @@ Rule: states come from `core.delivery.step`; the SQL only saves them, guarded by
 import asyncio
 from asyncio import Future
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ import apsw
 
 from secondpost.core.delivery import TABLE, Move, State, step
 from secondpost.core.priority import Priority
+from secondpost.errors import StoreError
 from secondpost.store.base import Delivery, Ending, Lease, Receipt, Record, Start, Submission
 from secondpost.store.changes import TOO_LATE
 from secondpost.store.sqlite.batch import ACCEPT, RECORD, START, Batch
@@ -63,7 +65,10 @@ class SqliteQueue:
     async def lease(
         self, worker: str, routes: Sequence[tuple[str, ...]], *, now: datetime, limit: int, byte_limit: int
     ) -> list[Lease]:
-        return await self._engine.write(lambda db: _lease(db, worker, routes, ms(now), (limit, byte_limit)))
+        leases = await self._engine.write(lambda db: _lease(db, worker, routes, ms(now), (limit, byte_limit)))
+        with suppress(StoreError):  # they are held: what could not be read now, whoever carries it asks for again
+            await self._engine.read(lambda db: self._engine.contents.bring(db, leases))
+        return leases
 
     async def routes(self) -> list[tuple[str, ...]]:
         rows = await self._engine.read(lambda db: fetch(db, _SQL["open_routes"]))

@@ -6,7 +6,6 @@ Rule: a future resolves only after the commit that carries its write; all of a b
 import asyncio
 import logging
 import threading
-import time
 from asyncio import Future
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,8 +17,6 @@ logger = logging.getLogger(__name__)
 Ask = tuple[int, Any, "Future[Any]"]  # kind, value, where the answer goes
 
 MOST = 500  # asks in one batch: bounds memory, and how long the first waits for the last
-FEW = 2
-GATHER = 0.001  # seconds that we wait after a larger batch: under load, that lets several times as many share an fsync
 PAUSE = 1.0  # seconds without asks after which the thread tidies up
 
 
@@ -78,8 +75,6 @@ class Writer:
             while asks := self._take():
                 self._answer(asks)
                 self._safely_tidy(False)
-                if len(asks) > FEW and not self._closing:
-                    time.sleep(GATHER)
             if self._closing:
                 return
             pause = PAUSE if rung or not self._safely_tidy(True) else 0

@@ -1,6 +1,3 @@
--- content: the sealed content of a message.
-SELECT head, tail, sealed FROM content WHERE message = ?;
-
 -- narrow: the filters that all pages take, whatever they walk along. A filter that is NULL does not filter. A hint is the longest
 -- word looked for: text in ASCII without it need not be looked at by `spells`, which is Python and slow.
 message.id < :before AND message.id > :after AND accepted >= :since AND accepted < :until

@@ -1,0 +1,2 @@
+-- content: the sealed content of a message.
+SELECT head, tail, sealed FROM content WHERE message = ?;
