@@ -304,6 +304,25 @@ async def test_the_name_does_not_resolve(name):
     assert name[:20] in report.outcomes[0].reply
 
 
+@pytest.mark.parametrize("last", [b"421 4.3.2 closing\r\n", b"250 once more\r\n"], ids=["421", "surplus"])
+async def test_a_server_that_is_over_with_its_last_yes_is_unreachable_and_not_asked_in_a_loop(provider, last):
+    provider.on("ehlo", raw(b"250 provider.example\r\n" + last))
+    async with reaching(provider) as mailer:
+        report = await asyncio.wait_for(send(mailer), 5)
+        assert told(report) == ["deferred unreachable"]
+        assert last.decode().strip() in report.outcomes[0].reply
+        assert provider.sessions == 1
+        provider.heal()
+        assert told(await send(mailer)) == ["accepted"]
+
+
+async def test_a_server_that_is_over_with_its_last_yes_is_not_verified(provider):
+    provider.on("ehlo", raw(b"250 provider.example\r\n421 4.3.2 closing\r\n"))
+    verdict = await Smtp(connection(host=HOST, port=provider.port, encryption="none")).verify()
+    assert words(verdict.outcome) == "deferred unreachable"
+    assert "421 4.3.2 closing" in verdict.outcome.reply
+
+
 async def test_a_server_that_allows_few_sessions_is_well(provider):
     provider.on("greeting", say("421 4.7.0 too many connections"), skip=2)
     provider.on("taken", before(normally, seconds=0.02))

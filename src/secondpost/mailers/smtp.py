@@ -277,8 +277,6 @@ class Smtp:
             self._opening.discard(task)
         if isinstance(result, Failure):
             self._not_opened(result)
-        elif result.gone:
-            self._forget(result)
         else:
             self._chains = self._chains and result.client.extensions.pipelining
             self._chaining = self._chaining and self._chains

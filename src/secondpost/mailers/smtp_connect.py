@@ -149,9 +149,10 @@ async def connect(
     except BaseException:
         session.drop("the attempt was ended")
         raise
-    if client.failure is None:
+    if client.state is State.READY:
         return session
-    outcome, phase = client.failure
+    # Some servers hang up, or say 421, in the same breath as their last yes: that is no session to come back to.
+    outcome, phase = client.failure or (Deferred(Fault.UNREACHABLE, client.ending), Phase.LOGIN)
     way.stages.fail(phase, getattr(outcome, "reply", ""), connecting="TCP" if way.stages.passed else "DNS")
     client.close("")
     session.hang_up()
