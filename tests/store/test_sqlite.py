@@ -1,6 +1,7 @@
 """Opening the SQLite store: what it needs, what it refuses, and what others may see of it."""
 
 import asyncio
+import errno
 import re
 import sqlite3
 from pathlib import Path
@@ -13,7 +14,7 @@ from secondpost.errors import KeyProblem, StoreCorrupt, StoreError, StoreInUse, 
 from secondpost.store.base import Query
 from secondpost.store.memory import MemoryStore
 from secondpost.store.migrate import migrations
-from secondpost.store.sqlite import SqliteStore, connections, engine
+from secondpost.store.sqlite import SqliteStore, backups, connections, engine
 from secondpost.store.statements import statements
 from tests.store.conftest import Spawn
 from tests.store.samples import NOW, ROUTE, WORKER, message_id, record, submission
@@ -292,6 +293,29 @@ async def test_a_backup_overwrites_nothing(store, tmp_path):
         with pytest.raises(StoreError, match="exists already"):
             await store.backup(str(tmp_path / name))
     assert (tmp_path / "precious").read_text() == "mine"
+
+
+async def test_a_backup_has_its_name_only_once_it_is_whole(store, tmp_path, monkeypatch):
+    writer = store.tail(message_id(1))
+    await writer.write(b"z" * 100_000)
+    await store.accept(submission(1, message=Message(b"Subject: large\r\n\r\n", b"", await writer.finish())))
+    copy = tmp_path / "elsewhere"
+    met = []
+
+    def disk_full(_body, path):
+        met.append((copy.exists(), path.parents[2].stat().st_mode & 0o077))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(backups, "_copy_body", disk_full)
+    with pytest.raises(StoreError, match="elsewhere could not be made: No space left on device"):
+        await store.backup(str(copy))
+    assert met == [(False, 0)]
+    assert list(tmp_path.glob("elsewhere*")) == []
+
+
+async def test_a_backup_to_nowhere_is_no_fault_of_the_data_folder(store, tmp_path):
+    with pytest.raises(StoreError, match=r"could not be made: No such file or directory.*mail goes on"):
+        await store.backup(str(tmp_path / "missing" / "copy"))
 
 
 async def test_f22_the_wal_stays_bounded_under_load(tmp_path, monkeypatch):

@@ -2,17 +2,15 @@
 
 import asyncio
 import os
-import shutil
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from secondpost.errors import StoreError
 from secondpost.store.base import TailWriter
 from secondpost.store.migrate import migrations, version
+from secondpost.store.sqlite.backups import copied
 from secondpost.store.sqlite.connections import SQL, check
 from secondpost.store.sqlite.engine import Engine
 from secondpost.store.sqlite.log import SqliteLog
@@ -22,7 +20,7 @@ from secondpost.store.sqlite.reports import SqliteReports
 from secondpost.store.sqlite.rows import fetch
 from secondpost.store.sqlite.settings import SqliteSettings
 from secondpost.store.sqlite.trouble import FULL
-from secondpost.store.tails import FileTailWriter, tail_files, tail_path
+from secondpost.store.tails import FileTailWriter, tail_path
 
 
 class SqliteStore(SqliteQueue, SqlitePurge, SqliteLog, SqliteReports, SqliteSettings):
@@ -55,7 +53,7 @@ class SqliteStore(SqliteQueue, SqlitePurge, SqliteLog, SqliteReports, SqliteSett
         await asyncio.to_thread(self._engine.apart, check)
 
     async def backup(self, path: str) -> None:
-        await asyncio.to_thread(self._engine.apart, lambda db: _copy(db, self._engine.bodies, Path(path)))
+        await asyncio.to_thread(self._engine.apart, lambda db: copied(db, self._engine.bodies, Path(path)))
 
     async def status(self) -> dict[str, Any]:
         facts = await self._engine.read(_facts)
@@ -84,30 +82,3 @@ def _facts(db: apsw.Connection) -> dict[str, Any]:
         "journal_mode": db.pragma("journal_mode"),
         "synchronous": "FULL" if db.pragma("synchronous") == 2 else "not FULL",
     }
-
-
-def _copy(db: apsw.Connection, bodies: Path, folder: Path) -> None:
-    """The database first: a body that it knows and that is gone by then has gone by retention."""
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError:
-        raise StoreError(f"{folder} exists already. A backup overwrites nothing: name a new folder.") from None
-    path = folder / "secondpost.db"
-    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(number, "rb") as file:
-        db.pragma("query_only", False)  # it would forbid the copy; the database itself is open for reading only
-        db.execute(SQL["copy"], (str(path),))
-        os.fsync(file.fileno())
-    for message, body in tail_files(bodies):
-        with suppress(FileNotFoundError):
-            _copy_body(body, tail_path(folder / "bodies", message))
-
-
-def _copy_body(body: Path, path: Path) -> None:
-    for above in (path.parent.parent, path.parent):  # `parents` would open those above to all the world
-        above.mkdir(mode=0o700, exist_ok=True)
-    with body.open("rb") as source, path.open("xb") as target:
-        path.chmod(0o600)
-        shutil.copyfileobj(source, target, 2**20)
-        target.flush()
-        os.fsync(target.fileno())
