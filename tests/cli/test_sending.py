@@ -1,8 +1,10 @@
 """send, email-test and messages: what changes what leaves."""
 
 import base64
+import getpass
 import io
 import json
+import os
 import sys
 
 import pytest
@@ -62,6 +64,17 @@ def test_the_sender_is_the_primary_connections_unless_given(run, sent, folder):
     (folder / "secondpost.toml").write_text('[connections.main]\nmailer = "capture"\nfrom_email = "shop@x.org"\n')
     run("send", "--to", "a@x.org", "--text", "x")
     assert sent()["sender"] == "shop@x.org"
+
+
+@pytest.mark.parametrize("trouble", [KeyError, OSError])
+def test_a_user_without_a_name_can_send(run, sent, monkeypatch, trouble):
+    def unnamed():
+        raise trouble("uid not found: 54321")
+
+    monkeypatch.setattr(getpass, "getuser", unnamed)
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    run("send", "--to", "a@x.org", "--text", "hi")
+    assert sent()["sender"].startswith("uid54321@")
 
 
 def test_a_repeated_key_sends_nothing_twice_and_says_so(run, gateway, ask):

@@ -1,6 +1,7 @@
 """`secondpost send`: one message from the command line."""
 
 import getpass
+import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +62,14 @@ def usual_sender(config: "Config") -> str:
     primary = config.connections.get(config.primary)
     if primary is not None and primary.sender.email:
         return primary.sender.email
-    return f"{getpass.getuser()}@{config.smtp.hostname or socket.gethostname()}"
+    return f"{_user()}@{config.smtp.hostname or socket.gethostname()}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the latter since Python 3.13: in a container, a user may have no name
+        return f"uid{os.getuid()}"
 
 
 def _words(result: dict[str, Any]) -> None:
