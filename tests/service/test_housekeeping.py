@@ -226,3 +226,26 @@ async def test_after_a_stop_nothing_more_is_done(office):
     office.clock.forward(seconds=5)
     await office.rest(0.05)
     assert await office.states(message) == ["waiting"]
+
+
+async def test_what_is_being_claimed_at_a_stop_waits_again_and_no_worker_has_died(office, monkeypatch):
+    office.primary.refuse = office.backup.refuse = DOWN
+    message = await office.send()
+    office.clock.forward(seconds=5)
+    claim, leased, read = office.store.lease, asyncio.Event(), asyncio.Event()
+
+    async def claim_and_read(*asked, **limits):
+        leases = await claim(*asked, **limits)
+        leased.set()
+        await read.wait()
+        return leases
+
+    monkeypatch.setattr(office.store, "lease", claim_and_read)
+    office.housekeeping.start()
+    await leased.wait()
+    stopping = asyncio.create_task(office.housekeeping.stop())
+    await office.rest()
+    read.set()
+    await stopping
+    await office.worker.stop(1)
+    assert await office.states(message) == ["waiting"]

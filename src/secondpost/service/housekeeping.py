@@ -46,6 +46,7 @@ class Housekeeping:
     alone: bool = True
     others: tuple[Duty, ...] = ()  # that others see to
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+    _claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     _kept: dict[str, limits.Limiter] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -64,8 +65,10 @@ class Housekeeping:
         self._tasks = [asyncio.create_task(self._every(rhythm, duty)) for duty, rhythm in duties]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        """End all duties. What was being claimed comes into the worker's hands first, which gives it back in order."""
+        async with self._claiming:
+            for task in self._tasks:
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.ladder.stop()
 
@@ -84,7 +87,10 @@ class Housekeeping:
 
     async def refill(self) -> None:
         """Bring due mail to the worker while there is room; then wait until there is some, or look after a pause."""
-        while await self.worker.refill():
+        more = True
+        while more:
+            async with self._claiming:
+                more = await self.worker.refill() > 0
             await asyncio.sleep(0)
         shut = self.worker.ways.overall.wait(self.now()).total_seconds()
         with contextlib.suppress(TimeoutError):
