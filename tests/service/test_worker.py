@@ -391,6 +391,17 @@ async def test_what_a_stop_interrupts_after_the_point_is_a_doubt_and_before_it_w
     assert office.line().carriers == office.line("backup").carriers == 0
 
 
+async def test_what_a_stop_interrupts_while_the_point_is_being_written_down_is_no_doubt(office):
+    office.store.slow = {"start", "record"}
+    receipt = await office.submit(office.draft())
+    await office.rest()
+    await office.worker.stop(0)
+    office.store.flow()  # the disk does what it was asked for
+    await office.rest()
+    assert office.copies() == 0
+    assert await office.states(receipt.id) == ["waiting"]
+
+
 async def test_what_comes_while_the_gateway_stops_waits_on_disk(office):
     submitted = office.submit(office.draft())
     await office.worker.stop(0.01)

@@ -48,10 +48,10 @@ class Passage:
 
     @property
     def started(self) -> bool:
-        """Whether the store was asked to write the point down, and did not fail."""
-        return self.committed is not None and not (
-            self.committed.done() and (self.committed.cancelled() or self.committed.exception() is not None)
-        )
+        """Whether the store was asked to write the point down, and did not fail. What was asked for is written, even
+        if nobody waits for it any more."""
+        asked = self.committed
+        return asked is not None and not (asked.done() and not asked.cancelled() and asked.exception() is not None)
 
 
 def parcel(errand: Errand, line: Line, message: Message) -> Parcel:
