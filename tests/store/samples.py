@@ -76,3 +76,9 @@ async def states(store: Store, it: Submission) -> list[str]:
     entry = await store.entry(it.id)
     assert entry is not None
     return [delivery["state"] for delivery in entry.deliveries]
+
+
+async def claim(
+    store: Store, *, worker: str = WORKER, now=NOW, limit: int = 10, byte_limit: int = 2**20, routes=(ROUTE,)
+):
+    return await store.lease(worker, routes, now=now, limit=limit, byte_limit=byte_limit)
