@@ -21,6 +21,9 @@ from secondpost.store.base import Query
 from secondpost.store.memory import MemoryStore
 from tests.provider import free_port
 
+FORM = {"from": "Shop <shop@example.com>", "to": "anna@example.net", "subject": "Hello", "text": "Hi!"}
+RAW = b"From: shop@example.com\nTo: anna@example.net\nSubject: raw\n\nHi!\n"
+
 
 @dataclass
 class Answer:
