@@ -60,6 +60,7 @@ def test_a_filter_is_made_of_what_a_person_means():
         {"limit": -1},
         {"limit": "many"},
         {"limit": 10**9},
+        {"limit": "0" * 6 + "10001"},
         {"since": "x"},
     ],
 )

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from secondpost.admin import navigation
 from secondpost.admin.permissions import Permission, may
+from secondpost.core.numbers import whole
 from secondpost.errors import SecondpostError
 from secondpost.service.operate import Operations
 from secondpost.service.sessions import Session
@@ -37,6 +38,11 @@ class Form(dict[str, list[str]]):
     def raw(self, name: str) -> str:
         """As it was typed: for passwords, whose spaces count."""
         return self.get(name, [""])[0]
+
+    def number(self, name: str) -> int:
+        """A whole number; -1, which no setting takes, for all else."""
+        number = whole(self.text(name))
+        return -1 if number is None else number
 
     def checked(self, name: str) -> bool:
         return name in self
@@ -79,8 +85,7 @@ class Visit:
 
     def key(self, name: str) -> int | None:
         """The key of a page, as a number of our own; anything else is none."""
-        text = self.query(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+        return whole(self.query(name))
 
     @property
     def titles(self) -> dict[str, str]:

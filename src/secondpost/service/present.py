@@ -12,6 +12,7 @@ from typing import Any
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import State, withheld_as
 from secondpost.core.event import Sequel, Standing
+from secondpost.core.numbers import whole
 from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import SecondpostError
 from secondpost.service.feedback import told
@@ -92,9 +93,10 @@ def message_number(id: str) -> int:
 
 def _limit(number: Any) -> int:
     text = str(50 if number is None else number)
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) <= MOST):
+    limit = whole(text)
+    if limit is None or not 0 < limit <= MOST:
         raise SecondpostError(f"{text[:40]!r} is not a number of rows. Give a whole number from 1 to {MOST}.")
-    return int(text)
+    return limit
 
 
 def after(query: Query, last: int) -> Query:

@@ -48,12 +48,12 @@ async def _make(visit: Visit, kind: str, form: Form) -> dict[str, Any]:
 
 
 def _number(form: Form, kind: str, name: str) -> int | None:
-    text = form.text(f"{kind}.{name}")
-    if not text:
+    field = f"{kind}.{name}"
+    if not form.text(field):
         return None
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:10]) < 10**9):
+    if not 0 < (number := form.number(field)) < 10**9:
         raise WrongInput(name, "Give a whole number of messages, at least 1, or leave it empty.")
-    return int(text)
+    return number
 
 
 async def ask_revoke(visit: Visit) -> Response:

@@ -3,8 +3,6 @@
 Rule: real mail is refused on purpose only after an explicit yes, for a time that ends by itself.
 """
 
-from typing import Any
-
 from starlette.responses import Response
 
 from secondpost.admin.pages.email_test import BAD_ADDRESS
@@ -49,16 +47,11 @@ async def begin(visit: Visit) -> Response:
     try:
         if not form.checked("yes"):
             raise WrongInput("yes", "Say yes to it first: real mail is concerned. Nothing was begun.")
-        real = await visit.operations.drill_begin(_number(form, "minutes"), form.text("connection"))
+        real = await visit.operations.drill_begin(form.number("minutes"), form.text("connection"))
     except SecondpostError as error:
         return await _page(visit, form, **{getattr(error, "field", "minutes"): str(error)})
     await visit.record(f"began a drill of real mail: {real['connection']} refuses it until {real['until']}")
     return visit.go(PATH, "The drill has begun. It ends by itself.")
-
-
-def _number(form: Form, name: str) -> int:
-    text = form.text(name)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1
 
 
 async def end(visit: Visit) -> Response:
@@ -69,7 +62,7 @@ async def end(visit: Visit) -> Response:
 
 async def plan(visit: Visit) -> Response:
     form = await visit.form()
-    days: Any = _number(form, "days") if form.checked("on") else 0
+    days = form.number("days") if form.checked("on") else 0
     try:
         await visit.operations.drills.plan(days, form.text("to"))
     except SecondpostError as error:

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from secondpost.admin import preview, story
 from secondpost.admin.preview import Preview
 from secondpost.admin.visit import Visit
+from secondpost.core.numbers import whole
 from secondpost.errors import SecondpostError
 from secondpost.service.present import LABELS
 
@@ -48,10 +49,10 @@ async def source(visit: Visit) -> Response:
 
 async def attachment(visit: Visit) -> Response:
     shown = await _preview(visit, f"downloaded attachment {visit.path('number')}")
-    number = visit.path("number")
-    if not (number.isascii() and number.isdigit() and int(number[:6]) < len(shown.files)):
+    number = whole(visit.path("number"))
+    if number is None or number >= len(shown.files):
         raise SecondpostError("This message has no such attachment.")
-    file = shown.files[int(number[:6])]
+    file = shown.files[number]
     return _download(file.data, file.name)
 
 

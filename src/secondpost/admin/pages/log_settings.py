@@ -58,11 +58,8 @@ async def save(visit: Visit) -> Response:
 
 
 def _number(form: Form, name: str, known: int) -> int:
-    """A whole number, or `known` where there is none; -1 for what is no number."""
-    text = form.text(name)
-    if not text:
-        return known
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 11 else -1
+    """A whole number, or `known` where nothing is written."""
+    return form.number(name) if form.text(name) else known
 
 
 PAGES = {f"GET {PATH}": show, f"POST {PATH}": save}

@@ -51,18 +51,15 @@ async def save(visit: Visit) -> Response:
 async def limit(visit: Visit) -> Response:
     form = await visit.form()
     try:
-        await visit.operations.misc.limits.change({span: _number(form.text(span)) for span in SPANS})
+        await visit.operations.misc.limits.change(
+            {span: form.number(span) if form.text(span) else None for span in SPANS}
+        )
     except WrongInput as wrong:
         return _page(visit, form, wrong)
     rates = visit.operations.misc.limits.rates
     told = ", ".join(f"{LABELS[span].lower()}: {rates[span]}" for span in SPANS if span in rates)
     await visit.record(f"changed the limits over all connections: {told or 'none'}")
     return visit.go("/settings/misc", SAVED)
-
-
-def _number(text: str) -> int | None:
-    """A limit; None where nothing is written, and no limit at all where it is no number."""
-    return None if not text else int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
 
 
 async def export(visit: Visit) -> Response:
