@@ -19,13 +19,12 @@ from secondpost.store.base import Depth, Found, LogEntry, LogRow, Query
 from secondpost.store.sqlite import pages
 from secondpost.store.sqlite.batch import TRANSCRIPT_PLACE
 from secondpost.store.sqlite.engine import Engine
-from secondpost.store.sqlite.rows import encode, fetch, ms, names, value, when, when_or_none
+from secondpost.store.sqlite.rows import HIGHEST, encode, fetch, ms, names, value, when, when_or_none
 from secondpost.store.statements import statements
 from secondpost.store.vault import Vault
 
 _SQL = statements("sqlite/log")
 
-_ALWAYS = 2**63 - 1
 _EVENT = ("id", "at", "kind", "connection", "message", "text")
 _DELIVERY = (
     "number", "recipient", "state", "route", "due", "worker", "fence", "attempt", "connection", "started", "tries",
@@ -83,7 +82,7 @@ class SqliteLog:
         self, *, limit: int, before: int | None = None, kinds: Sequence[str] = (), text: str = ""
     ) -> list[dict[str, Any]]:
         asked = {
-            "before": _ALWAYS if before is None else before, "kinds": encode(list(kinds)) if kinds else None,
+            "before": HIGHEST if before is None else before, "kinds": encode(list(kinds)) if kinds else None,
             "text": text.lower() or None, "limit": limit,
         }  # fmt: skip
         return await self._engine.read(lambda db: _dicts(_EVENT, fetch(db, _SQL["events"], asked)))

@@ -17,7 +17,7 @@ from secondpost.core.priority import Priority
 from secondpost.store.base import Found, LogRow, Query
 from secondpost.store.sqlite.batch import BACKUP, TROUBLE
 from secondpost.store.sqlite.contents import Contents
-from secondpost.store.sqlite.rows import encode, fetch, ms, value, when
+from secondpost.store.sqlite.rows import HIGHEST, encode, fetch, ms, value, when
 from secondpost.store.statements import statements
 from secondpost.store.words import hint, match, says
 
@@ -27,18 +27,14 @@ MOMENT = 0.02  # seconds
 _FIRST, _FIRST_OPENED = 200, 20  # messages of the first window; when each must be opened
 _FREQUENT = 20  # one in so many: then walking finds a page sooner than FTS5, which would gather all that have the words
 _WIDER, _WIDER_INDEXED = 4, 256  # times: the next window, when there is time for it; when an index knows what is in it
-_ALWAYS = 2**63 - 1
 _NEVER = 2**53  # milliseconds; new_id gives the highest id for it
 _DAY = 86_400_000
-_MANY = 5000
+_MANY = 5000  # deliveries along a way: with so many, what a search index finds is shorter
 _WAYS: dict[Standing | None, str] = {
     State.LEASED: "page_leased", State.SENDING: "page_leased", State.ACCEPTED: "page_all", None: "page_all",
     **dict.fromkeys(Sequel, "page_told"),
 }  # fmt: skip
-_MANY_ALONG = {
-    "page_odd": "many_odd",
-    "page_told": "many_told",
-}  # whether a way is longer than words are
+_MANY_ALONG = {"page_odd": "many_odd", "page_told": "many_told"}  # statements that tell whether it has so many
 
 
 def look(db: apsw.Connection, query: Query, contents: Contents, moment: float = MOMENT) -> Found:
@@ -92,7 +88,7 @@ def _first_width(db: apsw.Connection, low: int, high: int, messages: int, *, up:
 def _window(db: apsw.Connection, query: Query, contents: Contents, asked: dict[str, Any]) -> list[int]:
     """The first ids in a window. One walk for each standing asked for, put together."""
     opened = bool(query.head or query.content)
-    walked = asked | {"limit": _ALWAYS} if opened else asked
+    walked = asked | {"limit": HIGHEST} if opened else asked
     found = {message for one in query.standings or (None,) for message in _walk(db, walked | {"standing": one})}
     first = sorted(found, reverse=not query.oldest_first)
     if opened:
@@ -129,7 +125,7 @@ def _index(asked: dict[str, Any]) -> str | None:
 
 def _asked(query: Query) -> dict[str, Any]:
     """The parameters that all ways take. Dates bound ids, ordered by time: to a day, for mail that came slowly."""
-    since = -_ALWAYS if query.since is None else ms(query.since)
+    since = -HIGHEST if query.since is None else ms(query.since)
     until = _NEVER if query.until is None else ms(query.until)
     low = -1 if query.since is None else new_id(since - _DAY, 0) - 1
     high, key = new_id(until, 0), query.before

@@ -8,14 +8,13 @@ import apsw
 
 from secondpost.core.ids import new_id
 from secondpost.store.sqlite.engine import Engine
-from secondpost.store.sqlite.rows import encode, fetch, ms
+from secondpost.store.sqlite.rows import HIGHEST, encode, fetch, ms
 from secondpost.store.statements import statements
 from secondpost.store.tails import remove_tail
 
 _SQL = statements("sqlite/queue")
 
 CHUNK = 100  # messages dropped in one transaction: mail must not wait long behind it
-_ALWAYS = 2**63 - 1
 
 
 class SqlitePurge:
@@ -45,7 +44,7 @@ class SqlitePurge:
         return [message for message, _ in entries]
 
     async def contents(self, *, before: int | None, limit: int) -> list[tuple[int, int]]:
-        asked = (_ALWAYS if before is None else before, limit)
+        asked = (HIGHEST if before is None else before, limit)
         return await self._engine.read(lambda db: fetch(db, _SQL["contents_kept"], asked))
 
     async def _drop_whole(self, entries: list[tuple[int, int | None]]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import apsw
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HIGHEST = 2**63 - 1  # SQLite has no higher number: as a bound, it is none
 
 # ensure_ascii=False is a third faster; what cannot be UTF-8 raises and is mended by `mended`.
 encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
