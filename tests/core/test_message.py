@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secondpost.core.connection import FromRules
-from secondpost.core.message import Message, Summary, authors, date_text, is_eight_bit, rewrite, split, summarize
+from secondpost.core.message import Message, Summary, authors, date_text, rewrite, split, summarize
 
 TYPICAL = (
     b"Received: from app.example.com (app.example.com [192.0.2.7])\r\n\tby mail.example.com with ESMTPSA id 0abc;\r\n"
@@ -177,13 +177,6 @@ def test_the_stored_message_never_changes_and_its_tail_is_carried_over():
     assert message.tail is tail
     assert reverse_path == "b@example.com"
     assert changed
-
-
-@pytest.mark.parametrize(
-    ("content", "eight_bit"), [(b"", False), (b"plain\r\n", False), ("ü".encode(), True), (b"\x80", True)]
-)
-def test_eight_bit_content_is_told_apart(content, eight_bit):
-    assert is_eight_bit(content) is eight_bit
 
 
 @given(

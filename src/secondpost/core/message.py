@@ -25,7 +25,6 @@ __all__ = [
     "date_text",
     "following_id",
     "id_text",
-    "is_eight_bit",
     "names",
     "new_id",
     "parse_id",
@@ -145,11 +144,6 @@ def rewrite(message: Message, sender: str, rules: FromRules, *, extra: bytes = b
     if head is message.head:
         return message, reverse_path, changed
     return Message(head, message.body, message.tail), reverse_path, changed
-
-
-def is_eight_bit(content: bytes) -> bool:
-    """Whether 8BITMIME is needed to carry it unchanged (RFC 6152)."""
-    return not content.isascii()
 
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

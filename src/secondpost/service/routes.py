@@ -18,7 +18,8 @@ from secondpost.service.desk import Desk, Verdict
 from secondpost.store.base import LogRow, Query, Store
 
 KIND = "routing"
-MOVED = 20  # examples that a replay shows
+REPLAYED = 1000  # messages
+MOVED = 20  # of them, examples that a replay shows
 
 
 @dataclass(slots=True)
@@ -182,10 +183,10 @@ class Routes:
         rule = routing.first(rules, found, self.desk.connections, self.matcher)
         return rule, self.desk.verdict(rule)
 
-    async def replay(self, rules: Sequence[Rule], before: Sequence[Rule], *, limit: int = 1000) -> dict[str, Any]:
+    async def replay(self, rules: Sequence[Rule], before: Sequence[Rule]) -> dict[str, Any]:
         """How many of the last messages of the log go another way by these rules than by those of `before`."""
         told: dict[str, Any] = {"messages": 0, "missing": 0, "moved": 0, "by_route": {}, "examples": []}
-        for row in await self.store.page(Query(limit=limit)):
+        for row in await self.store.page(Query(limit=REPLAYED)):
             content = await self.store.content(row.id)
             if content is None:
                 told["missing"] += 1

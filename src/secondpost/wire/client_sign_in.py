@@ -9,6 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
+from secondpost.core.numbers import whole
 from secondpost.core.outcome import Deferred, Fault, Phase, Rejected
 from secondpost.wire.blame import Step, outcome_of
 from secondpost.wire.reply import Reply
@@ -72,16 +73,12 @@ class Extensions:
             chunking=chunking and "CHUNKING" in names,
             eight_bit="8BITMIME" in names,
             utf8="SMTPUTF8" in names,
-            size=_number(names["SIZE"]) if "SIZE" in names else None,
-            mail_max=_number(limits.get("MAILMAX", "")),
+            size=(whole(names["SIZE"]) or 0) if "SIZE" in names else None,
+            mail_max=whole(limits.get("MAILMAX", "")) or 0,
         )
 
 
 NONE = Extensions(names={})
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 class SignInFailed(Exception):

@@ -8,6 +8,8 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+SERVICE = "ses"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
@@ -22,18 +24,18 @@ class Signed:
     body: bytes
 
 
-def signature(it: Signed, secret: str, region: str, service: str = "ses") -> str:
+def signature(it: Signed, secret: str, region: str) -> str:
     at = it.headers["x-amz-date"]
     lines = "".join(f"{name}:{' '.join(it.headers.get(name, '').split())}\n" for name in it.names)
     digest = hashlib.sha256(it.body).hexdigest()
     canonical = f"{it.method}\n{it.path}\n\n{lines}\n{';'.join(it.names)}\n{digest}"
-    text = f"AWS4-HMAC-SHA256\n{at}\n{scope(at, region, service)}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    text = f"AWS4-HMAC-SHA256\n{at}\n{scope(at, region)}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     key = ("AWS4" + secret).encode()
-    for part in (at[:8], region, service, "aws4_request"):
+    for part in (at[:8], region, SERVICE, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return hmac.new(key, text.encode(), "sha256").hexdigest()
 
 
-def scope(at: str, region: str, service: str = "ses") -> str:
+def scope(at: str, region: str) -> str:
     """What a signature is good for: a day, a region, a service."""
-    return f"{at[:8]}/{region}/{service}/aws4_request"
+    return f"{at[:8]}/{region}/{SERVICE}/aws4_request"
