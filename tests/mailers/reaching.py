@@ -25,7 +25,7 @@ async def reaching(provider, **options):
         yield mailer
     finally:
         await mailer.close()
-        for session in list(mailer._live):
+        for session in list(mailer._pool._live):
             session.drop("the test is over")
 
 

@@ -54,7 +54,7 @@ async def test_an_idle_session_is_closed_politely(provider):
     async with reaching(provider, idle_seconds=1) as mailer:
         await send(mailer)
         await asyncio.sleep(1.6)
-        assert not mailer._live
+        assert not mailer._pool._live
         assert provider.commands["QUIT"] == 1
         assert told(await send(mailer)) == ["accepted"]
     assert provider.sessions == 2

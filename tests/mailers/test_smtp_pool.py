@@ -30,7 +30,7 @@ async def test_it_is_tried_again_only_once(provider):
 async def test_all_kept_sessions_die_and_nobody_notices(provider):
     async with reaching(provider, sessions=8) as mailer:
         await asyncio.gather(*[send(mailer) for _ in range(16)])
-        await asyncio.gather(*mailer._opening)  # one of these may never have carried anything
+        await asyncio.gather(*mailer._pool._opening)  # one of these may never have carried anything
         provider.hang_up_all()
         reports = await asyncio.gather(*[send(mailer) for _ in range(16)])
     assert {words(report.outcomes[0]) for report in reports} == {"accepted"}
