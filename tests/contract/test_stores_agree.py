@@ -23,7 +23,8 @@ from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Rejected, Unclear
 from secondpost.core.priority import Priority
 from secondpost.errors import SecondpostError
-from secondpost.store.base import Change, Ending, Lease, LogEntry, Query, Store, Submission
+from secondpost.store.base import Change, Ending, Lease, Store, Submission
+from secondpost.store.log import LogEntry, Query
 from secondpost.store.memory import MemoryStore
 from secondpost.store.sqlite import SqliteStore
 from tests.store.samples import NOW, message_id, record, start, submission

@@ -7,7 +7,8 @@ from secondpost.core.event import Sequel
 from secondpost.core.message import Message
 from secondpost.core.outcome import Fault, Rejected, Unclear
 from secondpost.core.priority import Priority
-from secondpost.store.base import Query, Store
+from secondpost.store.base import Store
+from secondpost.store.log import Query
 from secondpost.store.sqlite import SqliteStore
 from tests.store.samples import (
     DAY,

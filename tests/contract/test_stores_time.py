@@ -6,7 +6,8 @@ from secondpost.core.delivery import Move, State
 from secondpost.core.message import Message
 from secondpost.core.outcome import Fault, Rejected, Unclear
 from secondpost.core.priority import Priority
-from secondpost.store.base import Ending, Query, Store
+from secondpost.store.base import Ending, Store
+from secondpost.store.log import Query
 from tests.store.samples import (
     DAY,
     HOUR,

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from secondpost.core.message import Message, Summary
 from secondpost.core.priority import Priority
-from secondpost.store.base import Query, Submission
+from secondpost.store.base import Submission
+from secondpost.store.log import Query
 from secondpost.store.sqlite import SqliteStore
 
 BODY = b"line\r\n" * 500

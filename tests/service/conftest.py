@@ -24,7 +24,8 @@ from secondpost.service.nondelivery import NonDelivery
 from secondpost.service.submit import Draft, Submit, utc_now
 from secondpost.service.trial import Trials
 from secondpost.service.worker import Worker
-from secondpost.store.base import LogEntry, Receipt, Record, Start, Submission
+from secondpost.store.base import Receipt, Record, Start, Submission
+from secondpost.store.log import LogEntry
 from secondpost.store.memory import MemoryStore
 
 Answer = Callable[[Parcel], tuple[Outcome, ...]]

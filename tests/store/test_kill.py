@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from secondpost.core.delivery import OPEN, State
-from secondpost.store.base import LogEntry
+from secondpost.store.log import LogEntry
 from secondpost.store.sqlite import SqliteStore
 from tests.store.conftest import Spawn
 

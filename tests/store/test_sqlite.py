@@ -10,7 +10,7 @@ import pytest
 
 from secondpost.core.message import Message
 from secondpost.errors import KeyProblem, StoreCorrupt, StoreError, StoreInUse, StoreNewer, StoreUnavailable
-from secondpost.store.base import Query
+from secondpost.store.log import Query
 from secondpost.store.memory import MemoryStore
 from secondpost.store.sqlite import SqliteStore, backups, connections, engine
 from tests.store.conftest import Spawn

@@ -13,7 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from secondpost.core import breaker
 from secondpost.errors import StoreError
 from secondpost.service.worker import Worker
-from secondpost.store.base import Depth, Store
+from secondpost.store.base import Store
+from secondpost.store.log import Depth
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from secondpost.core.delivery import State
 from secondpost.core.message import id_text
 from secondpost.errors import NotAccepted
-from secondpost.store.base import LogEntry
+from secondpost.store.log import LogEntry
 
 Fate = Literal["accepted", "queued", "unclear", "rejected", "deferred", "withheld"]
 

@@ -17,7 +17,8 @@ from secondpost.service.costly import Costly
 from secondpost.service.drill import Drills
 from secondpost.service.line import Line
 from secondpost.service.verification import Readiness, Verification
-from secondpost.store.base import Query, Store
+from secondpost.store.base import Store
+from secondpost.store.log import Query
 from secondpost.store.reports import LastAttempt
 
 STEP = timedelta(minutes=30)

@@ -21,7 +21,8 @@ from secondpost.service.connections import Connections
 from secondpost.service.line import Errand, Line
 from secondpost.service.present import iso
 from secondpost.service.submit import Draft, Submit
-from secondpost.store.base import LogEntry, Store
+from secondpost.store.base import Store
+from secondpost.store.log import LogEntry
 
 logger = logging.getLogger(__name__)
 

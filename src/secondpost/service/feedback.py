@@ -22,7 +22,8 @@ from secondpost.mailers.base import ApiMailer, Hook
 from secondpost.service import settlement
 from secondpost.service.suppressions import Suppressions
 from secondpost.service.worker import Worker
-from secondpost.store.base import LogEntry, Store
+from secondpost.store.base import Store
+from secondpost.store.log import LogEntry
 
 logger = logging.getLogger(__name__)
 

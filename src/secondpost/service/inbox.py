@@ -10,7 +10,8 @@ from secondpost.core import message as rfc5322
 from secondpost.core.delivery import State
 from secondpost.service import present
 from secondpost.service.connections import Connections
-from secondpost.store.base import Query, Store
+from secondpost.store.base import Store
+from secondpost.store.log import Query
 
 ROWS = 50
 BATCH = 500

@@ -21,7 +21,8 @@ from secondpost.mailers.base import ApiMailer, Sought
 from secondpost.service import attempt
 from secondpost.service.line import Errand, Line
 from secondpost.service.worker import Worker
-from secondpost.store.base import Delivery, Lease, LogEntry, Query, Store
+from secondpost.store.base import Delivery, Lease, Store
+from secondpost.store.log import LogEntry, Query
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from secondpost.core import message as rfc5322
 from secondpost.core.outcome import Outcome
 from secondpost.service.submit import NO_REPORT, Draft, Submit
-from secondpost.store.base import Delivery, Lease, LogEntry, Store, Submission
+from secondpost.store.base import Delivery, Lease, Store, Submission
+from secondpost.store.log import LogEntry
 from secondpost.wire import dsn
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from secondpost.core.delivery import State
 from secondpost.core.priority import WhenUnclear
 from secondpost.service import present
 from secondpost.service.worker import Worker
-from secondpost.store.base import LogEntry, Store
+from secondpost.store.base import Store
+from secondpost.store.log import LogEntry
 
 ROWS = 50  # messages of a page
 SHOWN = 5  # deliveries of one message

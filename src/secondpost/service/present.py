@@ -17,7 +17,7 @@ from secondpost.core.priority import Policy, Priority, WhenUnclear
 from secondpost.errors import SecondpostError
 from secondpost.service.feedback import told
 from secondpost.service.worker import Worker
-from secondpost.store.base import Depth, LogEntry, LogRow, Query
+from secondpost.store.log import Depth, LogEntry, LogRow, Query
 
 MOST = 10_000  # rows of one page
 # What people ask for, and the deliveries that it means: how they stand, and why they were withheld.

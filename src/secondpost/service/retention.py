@@ -10,7 +10,8 @@ from typing import Any
 
 from secondpost.core.content import has_attachments
 from secondpost.errors import WrongInput
-from secondpost.store.base import Query, Store
+from secondpost.store.base import Store
+from secondpost.store.log import Query
 
 KIND, NAME = "setting", "log"
 CONTENT, ENTRIES, MEGABYTES = "log.content_days", "log.retention_days", "log.content_megabytes"  # in the configuration

@@ -15,7 +15,8 @@ from secondpost.core.conditions import Operator
 from secondpost.core.routing import Facts, Matcher, Rule
 from secondpost.errors import SecondpostError
 from secondpost.service.desk import Desk, Verdict
-from secondpost.store.base import LogRow, Query, Store
+from secondpost.store.base import Store
+from secondpost.store.log import LogRow, Query
 
 KIND = "routing"
 REPLAYED = 1000  # messages

@@ -9,7 +9,8 @@ from datetime import datetime
 from secondpost.core.delivery import Move, State
 from secondpost.core.outcome import Fault, Rejected
 from secondpost.service.worker import Worker
-from secondpost.store.base import Delivery, Lease, LogEntry
+from secondpost.store.base import Delivery, Lease
+from secondpost.store.log import LogEntry
 
 
 async def settle(

@@ -17,7 +17,7 @@ from secondpost.entrypoints import http_api
 from secondpost.entrypoints.http import HttpListener, Pages
 from secondpost.entrypoints.metrics import Metrics
 from secondpost.service.keys import SCOPES
-from secondpost.store.base import Query
+from secondpost.store.log import Query
 from secondpost.store.memory import MemoryStore
 from tests.provider import free_port
 

@@ -13,7 +13,7 @@ from secondpost.core.facts import Facts
 from secondpost.errors import SecondpostError
 from secondpost.service.present import message_number
 from secondpost.service.routes import logged, pasted
-from secondpost.store.base import Query
+from secondpost.store.log import Query
 
 RECENT = 20
 

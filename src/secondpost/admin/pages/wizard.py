@@ -14,7 +14,7 @@ from secondpost.admin.visit import Form, Visit
 from secondpost.core import address
 from secondpost.errors import Refusal, SecondpostError
 from secondpost.service.connections import Connections
-from secondpost.store.base import Query
+from secondpost.store.log import Query
 
 STEPS = ("Mailer", "Connection", "From", "Backup", "Test", "Done")
 LEFT = ("wizard", "left")

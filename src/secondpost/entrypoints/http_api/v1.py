@@ -23,7 +23,8 @@ from secondpost.service import present
 from secondpost.service.credentials import Client
 from secondpost.service.operate import Operations
 from secondpost.service.submit import METADATA, Draft
-from secondpost.store.base import LogEntry, Receipt
+from secondpost.store.base import Receipt
+from secondpost.store.log import LogEntry
 
 M = TypeVar("M", bound=BaseModel)
 Status = Literal[

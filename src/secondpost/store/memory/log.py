@@ -10,7 +10,7 @@ from typing import Any
 from secondpost.core.delivery import OPEN, State, withheld_as
 from secondpost.core.event import Sequel, weightier
 from secondpost.core.message import Message
-from secondpost.store.base import Depth, Found, LogEntry, LogRow, Query
+from secondpost.store.log import Depth, Found, LogEntry, LogRow, Query
 from secondpost.store.memory.queue import MemoryQueue
 from secondpost.store.memory.rows import Entry, Row
 from secondpost.store.words import mentions, says, spells

@@ -205,16 +205,9 @@ class MemoryQueue:
         return [(message, number, self._entries[message].submission.priority) for _, message, number in found[:limit]]
 
     async def move(
-        self,
-        message: int,
-        numbers: Sequence[int] | None,
-        move: Move,
-        *,
-        now: datetime,
-        due: datetime | None,
-        reason: str,
-        report: Submission | None = None,
-    ) -> tuple[int, ...]:
+        self, message: int, numbers: Sequence[int] | None, move: Move, *,
+        now: datetime, due: datetime | None, reason: str, report: Submission | None = None,
+    ) -> tuple[int, ...]:  # fmt: skip
         entry = self._entries.get(message)
         movable = [d for d in entry.deliveries if move in TABLE[d.state]] if entry else []
         moved = [delivery for delivery in movable if numbers is None or delivery.number in numbers]

@@ -15,7 +15,7 @@ from secondpost.core.delivery import State
 from secondpost.core.event import Sequel, weightier
 from secondpost.core.message import Message
 from secondpost.core.priority import Priority
-from secondpost.store.base import Depth, Found, LogEntry, LogRow, Query
+from secondpost.store.log import Depth, Found, LogEntry, LogRow, Query
 from secondpost.store.sqlite import pages
 from secondpost.store.sqlite.batch import TRANSCRIPT_PLACE
 from secondpost.store.sqlite.engine import Engine

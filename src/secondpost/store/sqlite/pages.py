@@ -14,7 +14,7 @@ from secondpost.core.delivery import State
 from secondpost.core.event import Sequel, Standing
 from secondpost.core.ids import new_id
 from secondpost.core.priority import Priority
-from secondpost.store.base import Found, LogRow, Query
+from secondpost.store.log import Found, LogRow, Query
 from secondpost.store.sqlite.batch import BACKUP, TROUBLE
 from secondpost.store.sqlite.contents import Contents
 from secondpost.store.sqlite.rows import HIGHEST, encode, fetch, ms, value, when

@@ -110,16 +110,9 @@ class SqliteQueue:
         return [(message, number, Priority(priority)) for message, number, priority in rows]
 
     async def move(
-        self,
-        message: int,
-        numbers: Sequence[int] | None,
-        move: Move,
-        *,
-        now: datetime,
-        due: datetime | None,
-        reason: str,
-        report: Submission | None = None,
-    ) -> tuple[int, ...]:
+        self, message: int, numbers: Sequence[int] | None, move: Move, *,
+        now: datetime, due: datetime | None, reason: str, report: Submission | None = None,
+    ) -> tuple[int, ...]:  # fmt: skip
         batch, written = self._engine.batch, (ms(now if due is None else due), reason)
 
         def both(db: apsw.Connection) -> tuple[int, ...]:
