@@ -267,20 +267,3 @@ async def test_a_connection_that_is_another_ones_own_backup_is_replaced_there_be
     await connections.remove("third", "second")
     assert connections.known("main").backups == ("second",)
     assert connections.known("second").backups == ()
-
-
-# Verifying and testing ------------------------------------------------------------------------------------------------
-
-
-async def test_verifying_signs_in_and_sends_nothing(office, connections):
-    (told,) = await connections.verify("main")
-    assert told == {
-        "name": "main", "ok": True, "phase": "login", "reply": "ready", "advice": None,
-        "stages": [], "transcript": "S: 220 hello", "details": {"tls": "TLSv1.3"},
-    }  # fmt: skip
-    office.mailers["second"].refuse = Deferred(Fault.ACCOUNT, "535 no")
-    assert [row["ok"] for row in await connections.verify(None)] == [True, False, True]
-    assert "log-in" in (await connections.verify("second"))[0]["advice"]["title"]
-    with pytest.raises(SecondpostError, match="no connection 'nowhere'"):
-        await connections.verify("nowhere")
-    assert office.copies() == 0

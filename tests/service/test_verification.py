@@ -1,7 +1,9 @@
-"""Verification: what nobody has looked at for a day is looked at by itself."""
+"""Verification: signing in sends nothing, and what nobody has looked at for a day is looked at by itself."""
 
 import pytest
 
+from secondpost.core.outcome import Deferred, Fault
+from secondpost.errors import SecondpostError
 from secondpost.service.verification import Verification
 from tests.service.conftest import REFUSED_LOG_IN
 from tests.service.connected import connections_of
@@ -38,3 +40,18 @@ async def test_every_connection_is_signed_in_to_once_a_day_and_the_result_is_kep
     office.clock.forward(hours=2)
     await verification.daily()
     assert sign_ins(office) == {"main": 2, "second": 2, "off": 0}
+
+
+async def test_verifying_signs_in_and_sends_nothing(office, verification):
+    (told,) = await verification.verify("main")
+    assert told == {
+        "name": "main", "ok": True, "phase": "login", "reply": "ready", "advice": None,
+        "stages": [], "transcript": "S: 220 hello", "details": {"tls": "TLSv1.3"},
+    }  # fmt: skip
+    office.mailers["second"].refuse = Deferred(Fault.ACCOUNT, "535 no")
+    ok = {row["name"]: row["ok"] for row in await verification.verify(None)}
+    assert ok == {"main": True, "second": False, "off": True}
+    assert "log-in" in (await verification.verify("second"))[0]["advice"]["title"]
+    with pytest.raises(SecondpostError, match="no connection 'nowhere'"):
+        await verification.verify("nowhere")
+    assert office.copies() == 0

@@ -1,21 +1,19 @@
-"""The connections of a running gateway: kept, verified, and given their roles.
+"""The connections of a running gateway: kept, shown, and given their roles.
 
 Rule: what the file or the environment sets is locked; what is in use is not removed without a replacement.
 """
 
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from secondpost.core import limits
 from secondpost.core.connection import Connection
-from secondpost.core.outcome import Accepted
 from secondpost.errors import SecondpostError
-from secondpost.mailers.base import Mailer, Verdict
+from secondpost.mailers.base import Mailer
 from secondpost.service.desk import Desk
-from secondpost.service.diagnosis import diagnose
 from secondpost.service.line import Line
 from secondpost.service.routes import Routes
 from secondpost.service.tokens import made
@@ -324,37 +322,6 @@ class Connections:
             raise SecondpostError(f"{name!r} is switched off. Switch it on first, or choose another.")
         if name == self.desk.primary:
             raise SecondpostError(f"{name!r} is the Primary Connection; the backup must be another one.")
-
-    # Trying --------------------------------------------------------------------------------------------------------
-
-    async def verify(self, name: str | None) -> list[dict[str, Any]]:
-        """Sign in to one connection or to all, and send nothing."""
-        chosen = [self.known(name)] if name else list(self.desk.connections.values())
-        return [self._verdict(connection, await self._mailer(connection).verify()) for connection in chosen]
-
-    async def try_out(self, connection: Connection) -> dict[str, Any]:
-        """Sign in with settings that are not kept (yet)."""
-        mailer = made(self.find, connection, self.store)
-        try:
-            return self._verdict(connection, await mailer.verify())
-        finally:
-            await mailer.close()
-
-    def _mailer(self, connection: Connection) -> Mailer:
-        return self.worker.ways.lines[connection.name].mailer
-
-    def _verdict(self, connection: Connection, verdict: Verdict) -> dict[str, Any]:
-        ok = isinstance(verdict.outcome, Accepted)
-        return {
-            "name": connection.name,
-            "ok": ok,
-            "phase": verdict.phase.value,
-            "reply": verdict.outcome.reply,
-            "advice": None if ok else diagnose(verdict.outcome, verdict.phase, connection),
-            "stages": [asdict(stage) for stage in verdict.stages],
-            "transcript": verdict.transcript,
-            "details": dict(verdict.details or {}),
-        }
 
 
 def _fixed(what: str) -> SecondpostError:

@@ -6,14 +6,18 @@ Rule: a verdict is about the settings of now: it is forgotten when they change.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from secondpost.core.breaker import State
 from secondpost.core.connection import Connection
+from secondpost.core.outcome import Accepted
 from secondpost.errors import SecondpostError
+from secondpost.mailers.base import Verdict
 from secondpost.service.connections import Connections
+from secondpost.service.diagnosis import diagnose
+from secondpost.service.tokens import made
 from secondpost.store.base import Store
 
 logger = logging.getLogger(__name__)
@@ -40,11 +44,22 @@ class Verification:
     _started: bool = False
 
     async def verify(self, name: str | None) -> list[dict[str, Any]]:
-        """Sign in to one connection or to all, and remember how it went."""
-        verdicts = await self.connections.verify(name)
+        """Sign in to one connection or to all, send nothing, and remember how it went."""
+        connections = self.connections
+        chosen = [connections.known(name)] if name else list(connections.desk.connections.values())
+        lines = connections.worker.ways.lines
+        verdicts = [_told(connection, await lines[connection.name].mailer.verify()) for connection in chosen]
         for verdict in verdicts:
             await self.keep(verdict)
         return verdicts
+
+    async def try_out(self, connection: Connection) -> dict[str, Any]:
+        """Sign in with settings that are not kept (yet)."""
+        mailer = made(self.connections.find, connection, self.store)
+        try:
+            return _told(connection, await mailer.verify())
+        finally:
+            await mailer.close()
 
     async def keep(self, verdict: Mapping[str, Any]) -> None:
         """Remember how signing in went."""
@@ -123,6 +138,20 @@ class Verification:
         if _server(primary) == _server(connection):
             return "It uses the same server as the Primary Connection: both may fail together."
         return ""
+
+
+def _told(connection: Connection, verdict: Verdict) -> dict[str, Any]:
+    ok = isinstance(verdict.outcome, Accepted)
+    return {
+        "name": connection.name,
+        "ok": ok,
+        "phase": verdict.phase.value,
+        "reply": verdict.outcome.reply,
+        "advice": None if ok else diagnose(verdict.outcome, verdict.phase, connection),
+        "stages": [asdict(stage) for stage in verdict.stages],
+        "transcript": verdict.transcript,
+        "details": dict(verdict.details or {}),
+    }
 
 
 def _server(connection: Connection) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ async def add(visit: Visit) -> Response:
     if connection is None:
         return _page(visit, None, shown, status=422)
     if form.text("do") == "verify":
-        return _page(visit, None, shown, verdict=await visit.operations.connections.try_out(connection))
+        return _page(visit, None, shown, verdict=await visit.operations.verification.try_out(connection))
     name = await visit.operations.connections.create(table)
     await visit.record(f"added the connection {name}")
     visit.operations.verification.later(name)
@@ -55,7 +55,7 @@ async def save(visit: Visit) -> Response:
     if connection is None:
         return _page(visit, before, shown, status=422)
     if form.text("do") == "verify":
-        return _page(visit, before, shown, verdict=await operations.connections.try_out(connection))
+        return _page(visit, before, shown, verdict=await operations.verification.try_out(connection))
     await operations.connections.change(before.name, table)
     await visit.record(f"changed the connection {before.name}")
     await operations.verification.forget(before.name)

@@ -96,7 +96,8 @@ async def _verified(visit: Visit, form: Form, table: dict[str, object] | None) -
     connection = primary if table is None else forms.check(table)[0]
     assert connection is not None
     shown = forms.make(primary, None if table is None else form, backup=connections.desk.backup)
-    return await _page(visit, shown, backup=form.text("backup"), verdict=await connections.try_out(connection))
+    verdict = await visit.operations.verification.try_out(connection)
+    return await _page(visit, shown, backup=form.text("backup"), verdict=verdict)
 
 
 async def _keep_primary(visit: Visit, table: dict[str, object]) -> None:

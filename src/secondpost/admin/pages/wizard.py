@@ -83,7 +83,7 @@ async def connect(visit: Visit) -> Response:
     connection, _ = forms.check(table)
     if connection is None:
         return _fields(visit, role, form.text("mailer"), shown, status=422)
-    verdict = await operations.connections.try_out(connection)
+    verdict = await operations.verification.try_out(connection)
     if not verdict["ok"] and not form.checked("anyway"):
         return _fields(visit, role, form.text("mailer"), shown, status=422, verdict=verdict)
     if name:
