@@ -98,7 +98,7 @@ def test_every_standing_has_one_label():
 
 
 async def told(office, message):
-    return present.entry(await office.entry(message), office.worker.policies)
+    return present.entry(await office.entry(message), office.worker.policies, office.clock())
 
 
 async def test_an_entry_is_plain_data_whatever_became_of_the_message(office):
@@ -118,6 +118,16 @@ async def test_a_doubt_says_what_will_happen_to_it(office):
     bulk = await told(office, await office.send(priority=Priority.BULK))
     assert "sends it again at" in normal["deliveries"][0]["next"]
     assert "held until a person" in bulk["deliveries"][0]["next"]
+
+
+async def test_a_doubt_whose_time_is_over_before_the_policy_acts_says_that_it_is_held(office):
+    office.primary.answer = lambda parcel: (Unclear("lost"),)
+    late = await office.send(priority=Priority.URGENT)
+    office.clock.forward(hours=2)  # nobody worked meanwhile
+    assert "held until a person" in (await told(office, late))["deliveries"][0]["next"]
+    office.policy(Priority.URGENT, expires=timedelta(seconds=30))
+    short = await told(office, await office.send(priority=Priority.URGENT))
+    assert "held until a person" in short["deliveries"][0]["next"]
 
 
 async def test_what_waits_says_when_it_is_tried_again_and_what_is_done_says_nothing(office):

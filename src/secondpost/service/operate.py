@@ -152,7 +152,7 @@ class Operations(Services):
             raise SecondpostError(
                 f"There is no message {id} in the log. It may be older than the Log Retention Period."
             )
-        return present.listed(entry.row) | present.entry(entry, self.worker.policies)
+        return present.listed(entry.row) | present.entry(entry, self.worker.policies, self.now())
 
     async def log_content(self, id: str) -> str:
         content = await self.store.content(message_number(id))

@@ -9,7 +9,6 @@ from typing import Any
 
 from secondpost.core import message as rfc5322
 from secondpost.core.delivery import State
-from secondpost.core.priority import WhenUnclear
 from secondpost.service import present
 from secondpost.service.worker import Worker
 from secondpost.store.base import Store
@@ -58,7 +57,7 @@ def _waiting(entry: LogEntry, worker: Worker) -> list[dict[str, Any]]:
 
 
 def _unclear(entry: LogEntry, worker: Worker) -> list[dict[str, Any]]:
-    again = worker.policies[entry.row.priority].when_unclear is WhenUnclear.SEND_AGAIN
+    policy, now = worker.policies[entry.row.priority], worker.now()
     told = []
     for delivery in _of(entry, State.UNCLEAR):
         attempt = _evidence(entry, delivery["number"])
@@ -68,15 +67,9 @@ def _unclear(entry: LogEntry, worker: Worker) -> list[dict[str, Any]]:
             "phase": attempt.get("phase", ""), "ended": present.iso(attempt.get("ended")),
             "note": attempt.get("note", ""), "reply": delivery["reply"],
             "asked": line is not None and bool(line.mailer.can.idempotency or line.mailer.can.lookup),
-            "again": present.iso(_when_again(entry, delivery)) if again else None,
+            "again": present.iso(present.when_again(delivery, entry.expires, policy, now)),
         })  # fmt: skip
     return told
-
-
-def _when_again(entry: LogEntry, delivery: dict[str, Any]) -> Any:
-    """When the policy sends it again; not after its time: a late second copy helps nobody."""
-    due = delivery["due"]
-    return due if due is not None and due < entry.expires else None
 
 
 def _evidence(entry: LogEntry, number: int) -> dict[str, Any]:

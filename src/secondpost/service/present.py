@@ -155,9 +155,9 @@ def status(standings: Sequence[Standing]) -> str:
     return next((standing.value for standing in TELLING if standing in standings), State.CANCELLED.value)
 
 
-def entry(entry: LogEntry, policies: Mapping[Priority, Policy]) -> dict[str, Any]:
+def entry(entry: LogEntry, policies: Mapping[Priority, Policy], now: datetime) -> dict[str, Any]:
     """Everything known of one message, with what will happen to what is not settled."""
-    later = told(entry.events)
+    later, policy = told(entry.events), policies[entry.row.priority]
     return {
         **row(entry.row),
         "sender": entry.row.sender,
@@ -167,7 +167,8 @@ def entry(entry: LogEntry, policies: Mapping[Priority, Policy]) -> dict[str, Any
         "expires": iso(entry.expires),
         "parent": rfc5322.id_text(entry.parent) if entry.parent else None,
         "deliveries": [
-            _delivery(delivery, policies[entry.row.priority]) | {"told": later.get(delivery["number"])}
+            _delivery(delivery, when_again(delivery, entry.expires, policy, now))
+            | {"told": later.get(delivery["number"])}
             for delivery in entry.deliveries
         ],
         "attempts": [_attempt(attempt) for attempt in entry.attempts],
@@ -189,13 +190,19 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: iso(value) if isinstance(value, datetime) else value for key, value in values.items()}
 
 
-def _delivery(delivery: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
+def when_again(delivery: Mapping[str, Any], expires: datetime, policy: Policy, now: datetime) -> datetime | None:
+    """When the policy sends a doubt again; not after its time: a late second copy helps nobody."""
+    due: datetime | None = delivery["due"]
+    held = policy.when_unclear is WhenUnclear.HOLD or due is None or max(due, now) >= expires
+    return None if held else due
+
+
+def _delivery(delivery: Mapping[str, Any], again: datetime | None) -> dict[str, Any]:
     plain = _plain(delivery)
     plain["attempt"] = rfc5322.id_text(delivery["attempt"]) if delivery.get("attempt") else None
     if delivery["state"] == State.UNCLEAR:
-        again = policy.when_unclear is WhenUnclear.SEND_AGAIN
         plain["next"] = (
-            f"the policy sends it again at {iso(delivery['due'])} (a possible duplicate) unless it is settled before"
+            f"the policy sends it again at {iso(again)} (a possible duplicate) unless it is settled before"
             if again
             else "it is held until a person settles it"
         )

@@ -121,7 +121,7 @@ class V1:
     async def show(self, request: Request, id: str) -> Response:
         """Everything known of a message: its deliveries, the attempts, the events."""
         entry = await self._entry(request, id)
-        shown = present.entry(entry, self.operations.worker.policies)
+        shown = present.entry(entry, self.operations.worker.policies, self.operations.now())
         notes = letters.facts(shown.pop("notes"))
         shown |= {METADATA: notes.get(METADATA, {}), "why": notes.get("why", "")}
         for attempt in shown["attempts"]:
