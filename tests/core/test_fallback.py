@@ -75,6 +75,7 @@ TABLE: dict[str, tuple[Outcome, Decision, Decision]] = {
     "message too large": (Rejected(Fault.MESSAGE, unsupported=True), NextConnection(spend=True), REFUSED),
     "unclear": (Unclear(), Doubt(due=NOW + timedelta(minutes=10)), Doubt(due=NOW + timedelta(minutes=10))),
     "deferred local": (Deferred(Fault.LOCAL), after(60), after(60)),
+    "deferred local, at once": (Deferred(Fault.LOCAL, "", timedelta()), after(0), after(0)),
     "rejected local": (Rejected(Fault.LOCAL), after(60), after(60)),
     "rejected unreachable": (Rejected(Fault.UNREACHABLE), AT_ONCE, after(1)),
 }

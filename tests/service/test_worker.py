@@ -316,6 +316,7 @@ async def test_what_a_stop_interrupts_after_the_point_is_a_doubt_and_before_it_w
     await office.worker.stop(0.01)
     assert await office.states(after) == ["unclear"]
     assert await office.states(before) == ["waiting"]
+    assert await office.due_in(before) <= 0  # a restart makes no one-time code late
     assert office.line().carriers == office.line("backup").carriers == 0
 
 

@@ -152,7 +152,8 @@ def _deferred(outcome: Deferred | Rejected, standing: Standing) -> Decision:
         case Fault.PROVIDER | Fault.RECIPIENT | Fault.MESSAGE:
             return Wait(due=_due(standing, _backoff(standing)), costs_try=True)
         case Fault.LOCAL:
-            return Wait(due=_due(standing, LOCAL_WAIT))
+            named = outcome.retry_after if isinstance(outcome, Deferred) else None
+            return Wait(due=_due(standing, LOCAL_WAIT if named is None else named))
         case _:
             assert_never(outcome.fault)
 

@@ -212,9 +212,14 @@ def tallied(errand: Errand, line: str, report: Report) -> list[tuple[str, str, s
     return keys
 
 
-def fault(passage: Passage, reply: str) -> Outcome:
+def fault(passage: Passage, reply: str, again: timedelta | None = None) -> Outcome:
     """What a fault of our own leaves behind: only who was let across may have sent something."""
-    return Unclear(reply) if passage.crossed else Deferred(Fault.LOCAL, reply)
+    return Unclear(reply) if passage.crossed else Deferred(Fault.LOCAL, reply, again)
+
+
+def stopped(passage: Passage) -> Outcome:
+    """What the end of a stop's grace leaves behind: what surely has not left may go as soon as we are back."""
+    return fault(passage, "the gateway was stopped before the answer came", timedelta())
 
 
 def same(lease: Lease, outcome: Outcome) -> Report:

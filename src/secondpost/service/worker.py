@@ -270,7 +270,7 @@ class Worker:
                 raise ValueError(f"{len(report.outcomes)} outcomes for {len(lease.deliveries)} recipients")
             return report
         except asyncio.CancelledError:  # the grace of a stop is over
-            return attempt.same(lease, attempt.fault(passage, "the gateway was stopped before the answer came"))
+            return attempt.same(lease, attempt.stopped(passage))
         except StoreError as error:
             return attempt.same(lease, attempt.fault(passage, str(error)))
         except Exception as error:
