@@ -1,9 +1,12 @@
 """One attempt: what is carried, the right to pass the point of no return, and what the outcome means for each delivery.
 
-Rule: nothing here waits or retries; it turns a lease and a connection into a parcel, and a report into a record.
+Rule: nothing here retries. A lease and a connection become a parcel, a report becomes a record, and whatever goes wrong
+on the way is an outcome too.
 """
 
+import asyncio
 import hashlib
+import logging
 from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,9 +18,12 @@ from secondpost.core.delivery import Move
 from secondpost.core.fallback import Decision, NextConnection
 from secondpost.core.message import Message
 from secondpost.core.outcome import Accepted, Deferred, Fault, Outcome, Phase, Rejected, Unclear
+from secondpost.errors import StoreError
 from secondpost.mailers.base import Parcel, Report
 from secondpost.service.line import Errand, Line
 from secondpost.store.base import Change, Delivery, Lease, Record, Start, Store, Submission
+
+logger = logging.getLogger(__name__)
 
 ACCEPT = (Move.ACCEPT,)
 KINDS: dict[type[Outcome], str] = {Accepted: "accepted", Deferred: "deferred", Rejected: "rejected", Unclear: "unclear"}
@@ -52,6 +58,28 @@ class Passage:
         if nobody waits for it any more."""
         asked = self.committed
         return asked is not None and not (asked.done() and not asked.cancelled() and asked.exception() is not None)
+
+
+async def send(line: Line, passage: Passage) -> Report:
+    """Have the line's mailer carry the message of an errand. Never raises: a fault of our own has its outcome."""
+    errand, store = passage.errand, passage.store
+    lease = errand.lease
+    try:
+        if lease.message is None:
+            lease.message = await store.content(lease.id)
+        if lease.message is None:
+            return same(lease, Deferred(Fault.LOCAL, "the content is missing from the store"))
+        report = await line.mailer.send(parcel(errand, line, lease.message), passage)
+        if len(report.outcomes) != len(lease.deliveries):
+            raise ValueError(f"{len(report.outcomes)} outcomes for {len(lease.deliveries)} recipients")
+        return report
+    except asyncio.CancelledError:  # the grace of a stop is over
+        return same(lease, stopped(passage))
+    except StoreError as error:
+        return same(lease, fault(passage, str(error)))
+    except Exception as error:
+        logger.exception("attempt failed by a fault of our own", extra=named(lease, line))
+        return same(lease, fault(passage, f"internal error: {type(error).__name__}"))
 
 
 def parcel(errand: Errand, line: Line, message: Message) -> Parcel:

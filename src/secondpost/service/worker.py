@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from secondpost.core import breaker, fallback, limits
-from secondpost.core.outcome import Deferred, Fault, Outcome
+from secondpost.core.outcome import Outcome
 from secondpost.core.priority import Policy, Priority
-from secondpost.errors import StoreError
 from secondpost.mailers.base import Report
 from secondpost.service import attempt
 from secondpost.service.ids import new_id
@@ -246,7 +245,9 @@ class Worker:
             numbers=tuple([delivery.number for delivery in lease.deliveries]), connection=line.name, now=self.now(),
         )  # fmt: skip
         passage = attempt.Passage(self.store, errand, start)
-        report = await self._send(errand, line, passage)
+        report = self.drill(errand, line) if self.drill is not None else None
+        if report is None:
+            report = await attempt.send(line, passage)
         try:
             self._follow(errand, line, passage, report)
         except Exception:  # a bug that shows here leaves a wait or a doubt, and costs no other message anything
@@ -255,27 +256,6 @@ class Worker:
                 fault = attempt.fault(passage, "internal error: the outcome could not be followed")
                 self._follow(errand, line, passage, attempt.same(lease, fault))
         return report
-
-    async def _send(self, errand: Errand, line: Line, passage: attempt.Passage) -> Report:
-        lease = errand.lease
-        if self.drill is not None and (on_purpose := self.drill(errand, line)) is not None:
-            return on_purpose
-        try:
-            if lease.message is None:
-                lease.message = await self.store.content(lease.id)
-            if lease.message is None:
-                return attempt.same(lease, Deferred(Fault.LOCAL, "the content is missing from the store"))
-            report = await line.mailer.send(attempt.parcel(errand, line, lease.message), passage)
-            if len(report.outcomes) != len(lease.deliveries):
-                raise ValueError(f"{len(report.outcomes)} outcomes for {len(lease.deliveries)} recipients")
-            return report
-        except asyncio.CancelledError:  # the grace of a stop is over
-            return attempt.same(lease, attempt.stopped(passage))
-        except StoreError as error:
-            return attempt.same(lease, attempt.fault(passage, str(error)))
-        except Exception as error:
-            logger.exception("attempt failed by a fault of our own", extra=attempt.named(lease, line))
-            return attempt.same(lease, attempt.fault(passage, f"internal error: {type(error).__name__}"))
 
     # Following an outcome ------------------------------------------------------------------------------------------
 
