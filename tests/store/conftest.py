@@ -15,6 +15,12 @@ ROOT = Path(__file__).parents[2]
 Spawn = Callable[..., "subprocess.Popen[str]"]
 
 
+async def reopened(folder: Path, **given: bytes) -> SqliteStore:
+    store = SqliteStore(folder, **given)
+    await store.open()
+    return store
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     store = SqliteStore(tmp_path)
