@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 
 import pytest
 
@@ -111,3 +112,38 @@ async def test_a_ride_that_is_withdrawn_does_not_hurt_the_one_before_it(provider
         assert told(await first) == ["accepted"]
         assert told(await send(mailer)) == ["accepted"]
     assert len(provider.mail) == 2
+
+
+# ── so many messages a session ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_session_carries_only_so_many_messages_also_under_load(provider):
+    carried: Counter[int] = Counter()
+
+    def count(session, reply):
+        carried[session.number] += 1
+        return reply
+
+    provider.on("mail", count)
+    async with reaching(provider, session_messages=2, sessions=2) as mailer:
+        reports = await asyncio.gather(*[send(mailer) for _ in range(20)])
+    assert {words(report.outcomes[0]) for report in reports} == {"accepted"}
+    assert max(carried.values()) == 2
+
+
+async def test_it_is_tried_again_as_long_as_only_worn_out_sessions_come_free(provider):
+    carried: Counter[int] = Counter()
+
+    def only_one(session, reply):
+        carried[session.number] += 1
+        return reply if carried[session.number] == 1 else b"421 4.4.5 too many messages in this session\r\n"
+
+    provider.on("mail", only_one)
+    provider.on("taken", before(normally, seconds=0.3), skip=1, times=1)
+    provider.on("greeting", before(normally, seconds=0.8), skip=2)
+    async with reaching(provider, sessions=2, chaining=False, command=5) as mailer:
+        both = [asyncio.create_task(send(mailer)) for _ in range(2)]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        third = await send(mailer)  # by the idle session, then by the other one when it is free, then by a new one
+        assert [told(report) for report in (third, *[await one for one in both])] == [["accepted"]] * 3
+    assert sorted(carried.values())[-2:] == [2, 2]

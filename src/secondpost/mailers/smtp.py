@@ -94,7 +94,9 @@ class Smtp:
             if refusal is not None:
                 return refusal
         ride = await self._carry(parcel, crossing, fresh=False)
-        if ride.stale:
+        for _ in range(self.capacity):  # each time one kept session less; a new one is never stale
+            if not ride.stale:
+                break
             ride = await self._carry(parcel, crossing, fresh=True)
         return self._report(ride, parcel)
 

@@ -128,7 +128,7 @@ class Pool:
             self._single.pop(session, None)
 
     def _retire_or_keep(self, session: Session) -> None:
-        if self._closed or (self._session_messages and session.client.carried >= self._session_messages):
+        if self._closed:
             self._hang_up(session)
         else:
             self._idle[session] = None
@@ -161,6 +161,8 @@ class Pool:
         if isinstance(result, Failure):
             self._not_opened(result)
         else:
+            if self._session_messages:
+                result.client.carry_at_most(self._session_messages)
             self._chains = self._chains and result.client.extensions.pipelining
             self._chaining = self._chaining and self._chains
             self._live.add(result)

@@ -5,6 +5,7 @@ Rule: until `last_bytes` gave out the end of a message it surely was not taken; 
 
 import re
 from collections import deque
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -110,6 +111,11 @@ class Client:
         moved.extend(self.queue)
         self.queue.clear()
 
+    def carry_at_most(self, count: int) -> None:
+        """Begin no more than so many transactions, nor more than the server has named."""
+        most = min(count, self.extensions.mail_max or count)
+        self.extensions = replace(self.extensions, mail_max=most)
+
     # ── signing in ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _sign_in(self, reply: Reply) -> None:
@@ -163,7 +169,7 @@ class Client:
         self.queue.append(transaction)
         self.carried += 1
         if self.carried == self.extensions.mail_max:
-            self.close("the server takes no more messages in this session")
+            self.close("this session carries no more messages")
         if self.extensions.pipelining and len(transaction.targets) <= PIPELINED:
             return transaction.commands
         transaction.unsent = transaction.commands.splitlines(keepends=True)[::-1]
