@@ -7,7 +7,7 @@ from bench.load import Load, Relay, Run, Sink, drive, remarks
 from bench.postfix import Postfix
 from bench.report import Section, median, progress, rate, times
 
-ROUNDS = 3
+ROUNDS = 5
 SCENARIOS = [(10, False), (10, True), (50, True), (200, True)]  # sessions, kept
 MESSAGES = {Gateway.name: 20_000, Postfix.name: 3_000, "no relay": 20_000}  # some seconds for each
 
