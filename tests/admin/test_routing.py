@@ -58,7 +58,11 @@ async def test_rows_and_groups_come_and_go_and_what_was_typed_stays(browser, rou
     assert routes.show() == []
 
 
-@pytest.mark.parametrize("button", ["and.9", "remove.0.9", "remove.x", "remove.0.0.0"])
+@pytest.mark.parametrize(
+    "button",
+    ["and.9", "remove.0.9", "remove.x", "remove.0.0.0", "and." + "9" * 5000],
+    ids=["beyond", "row_beyond", "no_number", "too_many", "endless"],
+)
 async def test_a_button_that_does_not_fit_the_form_saves_nothing(browser, routes, button):
     assert (await post(browser, do=button)).status_code == 200
     assert routes.show() == []

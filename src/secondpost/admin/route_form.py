@@ -11,6 +11,7 @@ from typing import Any
 from secondpost.admin.visit import Form
 from secondpost.core.conditions import Operator, parse_condition
 from secondpost.core.facts import NUMBERS, Property
+from secondpost.core.numbers import whole
 from secondpost.core.routing import Rule
 from secondpost.errors import ConfigError
 
@@ -92,7 +93,7 @@ def _rows(form: Form, number: str) -> list[Row]:
 def press(form: RouteForm, button: str) -> bool:
     """Do what a button of the builder asks: "and.0", "remove.0.1", "group". False: it is another button."""
     word, *numbers = button.split(".")
-    places = [int(number) for number in numbers if number.isascii() and number.isdigit()]
+    places = [place for number in numbers if (place := whole(number)) is not None]
     match word, places:
         case "group", []:
             form.groups.append([Row(fresh=True)])
