@@ -5,7 +5,7 @@ Rule: forms are urlencoded and small; what a page shows goes through the templat
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.requests import Request
@@ -21,6 +21,8 @@ from secondpost.service.users import User
 
 if TYPE_CHECKING:
     from secondpost.admin.site import Site
+
+E = TypeVar("E")
 
 MOST_BYTES = 2 * 2**20
 MOST_FIELDS = 5000
@@ -43,6 +45,10 @@ class Form(dict[str, list[str]]):
         """A whole number; -1, which no setting takes, for all else."""
         number = whole(self.text(name))
         return -1 if number is None else number
+
+    def number_or(self, name: str, empty: E) -> int | E:
+        """The same, or `empty` where nothing is written."""
+        return self.number(name) if self.text(name) else empty
 
     def checked(self, name: str) -> bool:
         return name in self

@@ -48,10 +48,8 @@ async def _make(visit: Visit, kind: str, form: Form) -> dict[str, Any]:
 
 
 def _number(form: Form, kind: str, name: str) -> int | None:
-    field = f"{kind}.{name}"
-    if not form.text(field):
-        return None
-    if not 0 < (number := form.number(field)) < 10**9:
+    number = form.number_or(f"{kind}.{name}", None)
+    if number is not None and not 0 < number < 10**9:
         raise WrongInput(name, "Give a whole number of messages, at least 1, or leave it empty.")
     return number
 

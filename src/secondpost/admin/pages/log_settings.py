@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from secondpost.admin.pages.general import SAVED
-from secondpost.admin.visit import Form, Visit
+from secondpost.admin.visit import Visit
 from secondpost.errors import WrongInput
 from secondpost.service.retention import CONTENT, ENTRIES, FOREVER, MEGABYTES, UNLIMITED
 
@@ -36,10 +36,10 @@ def _page(visit: Visit, kept: dict[str, object], errors: Mapping[str, str] | Non
 async def save(visit: Visit) -> Response:
     form, retention = await visit.form(), visit.operations.retention
     kept = retention.show()
-    content = _number(form, "content", kept["content"] or USUAL_CONTENT) if form.checked("logs") else 0
+    content = form.number_or("content", kept["content"] or USUAL_CONTENT) if form.checked("logs") else 0
     content = kept["content"] if CONTENT in retention.fixed else content
-    entries = _number(form, "entries", kept["entries"])
-    megabytes = kept["megabytes"] if MEGABYTES in retention.fixed else _number(form, "megabytes", UNLIMITED)
+    entries = form.number_or("entries", kept["entries"])
+    megabytes = kept["megabytes"] if MEGABYTES in retention.fixed else form.number_or("megabytes", UNLIMITED)
     never, attachments = form.raw("never").splitlines(), form.checked("attachments")
     try:
         await retention.change(
@@ -55,11 +55,6 @@ async def save(visit: Visit) -> Response:
     cap += "" if attachments else ", no attachments"
     await visit.record(f"changed what the log keeps: content {content} days, entries {entries} days{cap}")
     return visit.go(PATH, SAVED)
-
-
-def _number(form: Form, name: str, known: int) -> int:
-    """A whole number, or `known` where nothing is written."""
-    return form.number(name) if form.text(name) else known
 
 
 PAGES = {f"GET {PATH}": show, f"POST {PATH}": save}

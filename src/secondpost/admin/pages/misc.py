@@ -51,9 +51,7 @@ async def save(visit: Visit) -> Response:
 async def limit(visit: Visit) -> Response:
     form = await visit.form()
     try:
-        await visit.operations.misc.limits.change(
-            {span: form.number(span) if form.text(span) else None for span in SPANS}
-        )
+        await visit.operations.misc.limits.change({span: form.number_or(span, None) for span in SPANS})
     except WrongInput as wrong:
         return _page(visit, form, wrong)
     rates = visit.operations.misc.limits.rates
