@@ -74,18 +74,19 @@ async def show(visit: Visit) -> Response:
         error = str(mistake)
         usual = Asked(DAYS[0], "", "", asked.heading)
         report = await visit.operations.reports.report(*usual.range(visit.now), asked.heading)
+    titles = visit.titles
     drawn = chart.draw(report.steps, since=report.since, step=report.step)
     return visit.render(
         "reports.html", status=422 if error else 200, asked=asked, report=report, chart=drawn, error=error,
         kinds=chart.KINDS, headings=HEADINGS, ranges=DAYS, last=report.until - timedelta(days=1),
-        rows=[(_name(visit, report, row), _search(report, row), row) for row in report.rows],
+        rows=[(_name(titles, report, row), _search(report, row), row) for row in report.rows],
     )  # fmt: skip
 
 
-def _name(visit: Visit, report: Report, row: Tally) -> str:
+def _name(titles: dict[str, str], report: Report, row: Tally) -> str:
     """What people call it."""
     if report.heading is Heading.CONNECTION:
-        return visit.titles.get(row.key, row.key) or "(no connection yet)"
+        return titles.get(row.key, row.key) or "(no connection yet)"
     return row.key or ("(no subject)" if report.heading is Heading.SUBJECT else "(none)")
 
 
