@@ -193,21 +193,15 @@ def retry_after(response: Response) -> timedelta | None:
     if not (value.isascii() and value.isdigit()):
         return wait_until(response, value) if value else None
     if len(value) == 10:
-        return _wait(response, datetime.fromtimestamp(int(value), UTC))
+        return wait_until(response, datetime.fromtimestamp(int(value), UTC))
     return min(timedelta(seconds=int(value)), LONGEST_WAIT) if len(value) < 10 else None
 
 
-def wait_until(response: Response, date: str) -> timedelta | None:
-    """The wait until an RFC 5322 date, by the provider's clock."""
+def wait_until(response: Response, end: datetime | str) -> timedelta | None:
+    """The wait until a time, which may be an RFC 5322 date, by the provider's clock."""
     try:
-        return _wait(response, parsedate_to_datetime(date))
-    except (TypeError, ValueError):
-        return None
-
-
-def _wait(response: Response, end: datetime) -> timedelta | None:
-    try:
-        wait = end - parsedate_to_datetime(response.headers.get("date", ""))
+        until = parsedate_to_datetime(end) if isinstance(end, str) else end
+        wait = until - parsedate_to_datetime(response.headers.get("date", ""))
     except (TypeError, ValueError):
         return None
     return min(max(wait, timedelta(0)), LONGEST_WAIT)
