@@ -66,8 +66,9 @@ class SqliteQueue:
         self, worker: str, routes: Sequence[tuple[str, ...]], *, now: datetime, limit: int, byte_limit: int
     ) -> list[Lease]:
         leases = await self._engine.write(lambda db: _lease(db, worker, routes, ms(now), (limit, byte_limit)))
-        with suppress(StoreError):  # they are held: what could not be read now, whoever carries it asks for again
-            await self._engine.read(lambda db: self._engine.contents.bring(db, leases))
+        if leases:
+            with suppress(StoreError):  # they are held: what could not be read now, whoever carries it asks for again
+                await self._engine.read(lambda db: self._engine.contents.bring(db, leases))
         return leases
 
     async def routes(self) -> list[tuple[str, ...]]:
