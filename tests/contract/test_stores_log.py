@@ -70,7 +70,7 @@ async def test_an_entry_says_everything(store):
 
 
 async def found(store: Store, **filters: object) -> list[str]:
-    return [row.subject for row in await store.page(Query(**filters))]  # type: ignore[arg-type]
+    return [row.subject for row in await store.page(Query(**filters))]  # type: ignore[arg-type]  # each test gives its own
 
 
 async def tell(store: Store, subject: str, *told: Sequel, number: int = 0) -> None:

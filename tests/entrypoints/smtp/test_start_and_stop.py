@@ -65,7 +65,7 @@ def test_a_stop_lets_messages_finish_and_sends_the_others_away(rig):
         assert [busy.reply()[:3], busy.reply()[:9]] == [b"250", b"421 4.3.2"]
         assert stuck.reply() in {b"", b"421 4.3.2 We are being stopped: try again in a moment\r\n"}
     assert len(rig.drafts) == 1
-    with pytest.raises(OSError):  # noqa: PT011
+    with pytest.raises(ConnectionRefusedError):
         socket.create_connection((HOST, port))
 
 

@@ -104,7 +104,7 @@ def test_s07_a_peer_that_cannot_be_named_is_not_trusted(rig):
             self.closed = True
 
     session, gone = SmtpSession(rig.listener), Gone()
-    session.connection_made(gone)  # type: ignore[arg-type]
+    session.connection_made(gone)  # type: ignore[arg-type]  # of a transport it has all that is asked for
     assert gone.closed
     assert session.session.receive(ENVELOPE[0]) == []
     assert session.session.closed
